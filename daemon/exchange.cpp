@@ -1,0 +1,156 @@
+#include "daemon/exchange.hpp"
+
+#include "daemon/io/log.hpp"
+
+#include <boost/asio/dispatch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace hookswitch {
+namespace {
+
+namespace asio = boost::asio;
+using log::kv;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::string_view kUnavailable = R"({"error":"This tool is not available."})";
+constexpr std::string_view kFailed = R"({"error":"This tool did not answer. Please try again later."})";
+constexpr std::string_view kBadArguments = R"({"error":"The arguments of this tool call are not valid JSON."})";
+
+double ms_since(steady_clock::time_point start) {
+    const std::chrono::duration<double, std::milli> passed = steady_clock::now() - start;
+    return std::round(passed.count() * 1000) / 1000;
+}
+
+}  // namespace
+
+Exchange::Exchange(asio::any_io_executor shard, Received received, std::shared_ptr<const Event> event)
+    : shard_(std::move(shard)), timer_(shard_), received_(std::move(received)), event_(std::move(event)) {
+    const auto part = [&](const ToolCall* call) {
+        const Route* route =
+            received_.routing->first_match(*event_, received_.source->name, call ? call->name : std::string_view());
+        const auto timeout = route ? timeout_for(route->settings, event_->kind) : milliseconds(0);
+        parts_.push_back({new_event_id(received_.wall), call, route, received_.at + timeout, {}, false});
+    };
+    if (event_->kind != EventKind::tool_calls) part(nullptr);
+    parts_.reserve(event_->tool_calls.size());
+    for (const ToolCall& call : event_->tool_calls) part(&call);
+    open_ = parts_.size();
+}
+
+void Exchange::start(Done done) {
+    done_ = std::move(done);
+    for (std::size_t i = 0; i < parts_.size(); ++i) begin(i);
+    starting_ = false;
+    open_ == 0 ? finish() : arm();
+}
+
+void Exchange::begin(std::size_t index) {
+    Part& part = parts_[index];
+    if (part.tool_call && !part.tool_call->arguments)
+        return settle(part, shape(part, kBadArguments).value(), "built-in");
+    if (!part.route) return settle(part, built_in(part), "built-in");
+
+    Invocation invocation{part.id, event_, part.tool_call, received_.source->name, received_.routing,
+                          received_.wall, part.deadline};
+    Answer answer([self = shared_from_this(), index](Result<Outcome> outcome) {
+        auto hop = [self, index, outcome = std::move(outcome)]() mutable { self->receive(index, std::move(outcome)); };
+        asio::dispatch(self->shard_, std::move(hop));
+    });
+    try {
+        part.route->handler->handle(std::move(invocation), std::move(answer));
+    } catch (const std::exception& e) {  // a handler's bug is its event's problem, nobody else's
+        receive(index, fail(Errc::handler_failed, e.what()));
+    }
+}
+
+void Exchange::receive(std::size_t index, Result<Outcome> outcome) {
+    Part& part = parts_[index];
+    if (part.settled) {
+        log::info("handler.late", kv("id", part.id), kv("handler", part.route->settings.handler),
+                  kv("call", event_->call_id), kv("ms", ms_since(received_.at)));
+        return;
+    }
+    if (!outcome) {
+        fail_over(part, outcome.error().what());
+    } else if (outcome->reply.empty()) {
+        settle_with_fallback(part);
+    } else if (auto answer = shape(part, outcome->reply)) {
+        settle(part, *std::move(answer), "handler");
+    } else {
+        fail_over(part, answer.error().what());
+    }
+    if (!starting_ && open_ == 0) finish();
+}
+
+void Exchange::settle(Part& part, std::string answer, std::string_view by) {
+    part.answer = std::move(answer);
+    part.settled = true;
+    --open_;
+    if (!log::enabled(log::Level::info)) return;
+    log::info("event.answered", kv("id", part.id), kv("type", event_->type), kv("call", event_->call_id),
+              kv("source", received_.source->name), kv("tool", part.tool_call ? part.tool_call->name : ""),
+              log::number("caller", event_->caller.value_or("")), kv("peer", received_.peer), kv("by", by),
+              kv("handler", part.route ? std::string_view(part.route->settings.handler) : ""),
+              kv("ms", ms_since(received_.at)));
+}
+
+void Exchange::fail_over(Part& part, std::string_view why) {
+    log::warn("handler.failed", kv("id", part.id), kv("type", event_->type), kv("call", event_->call_id),
+              kv("handler", part.route->settings.handler), kv("why", why));
+    settle_with_fallback(part);
+}
+
+void Exchange::settle_with_fallback(Part& part) {
+    const std::string& fallback = part.route->settings.fallback;
+    auto answer = shape(part, fallback);
+    settle(part, answer ? *std::move(answer) : built_in(part), fallback.empty() ? "built-in" : "fallback");
+}
+
+// One timer for all parts, set to the earliest deadline that is still open.
+void Exchange::arm() {
+    auto earliest = steady_clock::time_point::max();
+    for (const Part& part : parts_)
+        if (!part.settled) earliest = std::min(earliest, part.deadline);
+    timer_.expires_at(earliest);
+    timer_.async_wait([self = shared_from_this()](const boost::system::error_code& ec) {
+        if (!ec && self->done_) self->on_deadline();
+    });
+}
+
+void Exchange::on_deadline() {
+    const auto now = steady_clock::now();
+    for (Part& part : parts_)
+        if (!part.settled && part.deadline <= now) fail_over(part, "deadline exceeded");
+    open_ == 0 ? finish() : arm();
+}
+
+void Exchange::finish() {
+    timer_.cancel();
+    std::string body;
+    if (event_->kind == EventKind::tool_calls) {
+        std::vector<std::string> results;
+        results.reserve(parts_.size());
+        for (Part& part : parts_) results.push_back(std::move(part.answer));
+        body = tool_results(event_->dialect, event_->tool_calls, results);
+    } else {
+        body = std::move(parts_.front().answer);
+    }
+    // A late answer may hold this object for long; what the answer needed is let go now.
+    std::exchange(done_, nullptr)(std::move(body));
+}
+
+Result<std::string> Exchange::shape(const Part& part, std::string_view reply) const {
+    return part.tool_call ? tool_result(event_->dialect, reply) : assistant_reply(event_->dialect, reply);
+}
+
+// Protocol 3.1: an empty object lets the platform use the saved configuration.
+std::string Exchange::built_in(const Part& part) const {
+    if (!part.tool_call) return "{}";
+    return shape(part, part.route ? kFailed : kUnavailable).value();
+}
+
+}  // namespace hookswitch

@@ -1,0 +1,75 @@
+#pragma once
+
+// One waited-for event, from its handlers to its answer. Keeps the promise that the platform is
+// answered in time whatever the handlers do: each call has its deadline, and at the deadline its
+// fallback is what counts.
+//
+// Lives on one shard. Handlers may answer on any thread; answers hop to the shard.
+
+#include "daemon/routing.hpp"
+#include "handlers/handler.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace hookswitch {
+
+/// What is known of a request once its sender is proved.
+struct Received {
+    std::shared_ptr<const Routing> routing;
+    const Source* source = nullptr;  // one of routing's
+    std::chrono::steady_clock::time_point at;    // its first byte; deadlines count from here
+    std::chrono::system_clock::time_point wall;  // the same moment
+    std::string peer;                            // who sent it, for the log; may be empty
+};
+
+class Exchange : public std::enable_shared_from_this<Exchange> {
+public:
+    using Done = std::function<void(std::string body)>;
+
+    Exchange(boost::asio::any_io_executor shard, Received received, std::shared_ptr<const Event> event);
+
+    /// Asks the handlers, all at once. `done` is called exactly once, on the shard: before start()
+    /// returns if every handler answers at once, at the last deadline at the latest.
+    void start(Done done);
+
+private:
+    // An assistant-request is one part, a tool-calls event one part per tool call.
+    struct Part {
+        std::string id;
+        const ToolCall* tool_call = nullptr;
+        const Route* route = nullptr;
+        std::chrono::steady_clock::time_point deadline;
+        std::string answer;  // shaped for the dialect; empty while open
+        bool settled = false;
+    };
+
+    void begin(std::size_t index);
+    void receive(std::size_t index, Result<Outcome> outcome);
+    void settle(Part& part, std::string answer, std::string_view by);
+    void settle_with_fallback(Part& part);
+    void fail_over(Part& part, std::string_view why);
+    void arm();
+    void on_deadline();
+    void finish();
+
+    Result<std::string> shape(const Part& part, std::string_view reply) const;
+    std::string built_in(const Part& part) const;
+
+    boost::asio::any_io_executor shard_;
+    boost::asio::steady_timer timer_;
+    Received received_;
+    std::shared_ptr<const Event> event_;
+    std::vector<Part> parts_;
+    std::size_t open_ = 0;
+    bool starting_ = true;
+    Done done_;
+};
+
+}  // namespace hookswitch

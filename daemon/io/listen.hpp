@@ -1,0 +1,28 @@
+#pragma once
+
+// Listening sockets, from the operator's words: "127.0.0.1:8080", "[::1]:8080", "localhost:0",
+// "unix:/run/hookswitch.sock", "systemd" (those that were passed to us).
+
+#include "daemon/core/result.hpp"
+
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hookswitch {
+
+struct Listener {
+    boost::asio::basic_socket_acceptor<boost::asio::generic::stream_protocol> acceptor;
+    std::string address;    // as it is, with the port the kernel chose: "127.0.0.1:40123"
+    std::string unix_path;  // to be removed at the end; empty if it is not ours to remove
+};
+
+/// Opens what `listen` names; a host name with several addresses gives several. A stale Unix socket
+/// that nobody listens on is replaced. The error says what failed and what is in the way.
+Result<std::vector<Listener>> open_listeners(boost::asio::io_context& context, std::string_view listen);
+
+}  // namespace hookswitch

@@ -1,0 +1,193 @@
+#include "daemon/runtime.hpp"
+
+#include "daemon/io/log.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace hookswitch {
+namespace {
+
+namespace asio = boost::asio;
+using log::kv;
+using std::chrono::steady_clock;
+
+void log_lines(std::string_view name, std::string_view lines) {
+    while (!lines.empty()) {
+        const auto end = std::min(lines.find('\n'), lines.size());
+        log::error(name, kv("why", lines.substr(0, end)));
+        lines.remove_prefix(std::min(end + 1, lines.size()));
+    }
+}
+
+}  // namespace
+
+// A configuration whose pools are starting, before it is taken into use.
+struct Runtime::Prepared {
+    Config config;
+    std::shared_ptr<const Routing> routing;
+    Pools pools;
+    std::size_t starting = 0;
+    std::string failed;  // name of a handler that cannot start
+};
+
+Runtime::Runtime(Config config)
+    : server_(config.server),
+      config_(std::move(config)),
+      delivery_(std::make_shared<Delivery>(server_.home().get_executor())),
+      dispatcher_(dedupe_, delivery_),
+      drain_timer_(server_.home()) {}
+
+Runtime::~Runtime() {
+    if (loader_.joinable()) loader_.join();
+}
+
+Result<> Runtime::start() {
+    if (auto r = server_.listen(); !r) return r.error();
+    const auto prepared = prepare(std::move(config_));
+    config_ = prepared->config;
+    routing_ = prepared->routing;
+    server_.start(dispatcher_, routing_);
+    return {};
+}
+
+// A pool ends when the last request that could reach it is done: the routes lease it, and the end of
+// the lease retires it.
+std::shared_ptr<Handler> Runtime::lease(const std::shared_ptr<WorkerPool>& pool) {
+    return {pool.get(), [weak = weak_from_this(), pool](Handler*) {
+                const auto self = weak.lock();
+                if (!self) return;
+                asio::post(self->server_.home(), [weak, pool] {
+                    if (const auto runtime = weak.lock()) runtime->retire(pool);
+                });
+            }};
+}
+
+std::shared_ptr<Runtime::Prepared> Runtime::prepare(Config config) {
+    auto prepared = std::make_shared<Prepared>();
+    std::map<std::string, std::shared_ptr<Handler>, std::less<>> handlers;
+    for (const HandlerConfig& h : config.handlers) {
+        if (const auto* settings = std::get_if<WorkerSettings>(&h.handler)) {
+            auto pool = WorkerPool::start(*settings, server_.home().get_executor());
+            prepared->pools.push_back(pool);
+            pools_.push_back(pool);
+            handlers[h.name] = lease(pool);
+        } else {
+            handlers[h.name] = std::get<std::shared_ptr<Handler>>(h.handler);
+        }
+    }
+    std::vector<Route> routes;
+    for (const RouteSettings& settings : config.routes) routes.push_back({settings, handlers.at(settings.handler)});
+    prepared->routing = std::make_shared<const Routing>(config.sources, std::move(routes), config.dedupe_window);
+    prepared->config = std::move(config);
+    return prepared;
+}
+
+void Runtime::reload(const std::filesystem::path& file, std::function<void()> done) {
+    if (stopping_) return;
+    if (reloading_) {
+        reload_next_ = file;
+        return;
+    }
+    reloading_ = true;
+    reload_done_ = std::move(done);
+    if (loader_.joinable()) loader_.join();
+    loader_ = std::thread([self = shared_from_this(), file] {
+        auto loaded = std::make_shared<Result<Config>>(load_config(file));
+        asio::post(self->server_.home(), [self, loaded] { self->finish_reload(std::move(*loaded)); });
+    });
+}
+
+void Runtime::finish_reload(Result<Config> loaded) {
+    if (stopping_) return;
+    if (!loaded) {
+        log_lines("reload.failed", loaded.error().what());
+        return reloaded();
+    }
+    auto prepared = prepare(*std::move(loaded));
+    prepared->starting = prepared->pools.size();
+    if (prepared->starting == 0) return take_into_use(prepared);
+    for (std::size_t i = 0; i < prepared->pools.size(); ++i) {
+        prepared->pools[i]->when_ready([self = shared_from_this(), prepared](bool ready) {
+            if (!ready) prepared->failed = "a worker of the new configuration cannot start; its log lines say why";
+            if (--prepared->starting == 0) self->take_into_use(prepared);
+        });
+    }
+}
+
+void Runtime::take_into_use(const std::shared_ptr<Prepared>& prepared) {
+    if (stopping_) return;
+    if (!prepared->failed.empty()) {
+        log::error("reload.failed", kv("why", prepared->failed));
+        return reloaded();  // letting go of the routing retires the new pools
+    }
+    if (prepared->config.server != config_.server)
+        log::warn("reload.needs_restart", kv("section", "server"), kv("why", "changes in [server] need a restart"));
+    config_ = std::move(prepared->config);
+    routing_ = std::move(prepared->routing);
+    log::start(config_.log);
+    server_.use(routing_);
+    log::info("reload.done", kv("sources", config_.sources.size()), kv("handlers", config_.handlers.size()),
+              kv("routes", config_.routes.size()));
+    reloaded();
+}
+
+void Runtime::reloaded() {
+    reloading_ = false;
+    const auto done = std::exchange(reload_done_, nullptr);
+    if (reload_next_.empty()) return done();
+    reload(std::exchange(reload_next_, {}), done);
+}
+
+void Runtime::retire(const std::shared_ptr<WorkerPool>& pool) {
+    if (pools_stopping_ || std::ranges::find(pools_, pool) == pools_.end()) return;
+    pool->stop(steady_clock::now() + server_.settings().drain_timeout, [self = shared_from_this(), pool] {
+        std::erase(self->pools_, pool);
+        self->tell_if_stopped();
+    });
+}
+
+void Runtime::stop(std::function<void()> done) {
+    if (std::exchange(stopping_, true)) return give_up_waiting();
+    stopped_ = std::move(done);
+    log::info("server.stopping");
+    drain_timer_.expires_after(server_.settings().drain_timeout);
+    drain_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& ec) {
+        if (!ec) self->give_up_waiting();
+    });
+    server_.drain([self = shared_from_this()] { self->delivery_->when_idle([self] { self->stop_pools(); }); });
+}
+
+void Runtime::give_up_waiting() {
+    log::warn("server.drain_timeout", kv("why", "ending what is still in work"));
+    server_.abort();
+    delivery_->abandon();
+    stop_pools();
+}
+
+void Runtime::stop_pools() {
+    if (std::exchange(pools_stopping_, true)) return;
+    for (const auto& pool : Pools(pools_)) {
+        pool->stop(steady_clock::now(), [self = shared_from_this(), pool] {
+            std::erase(self->pools_, pool);
+            self->tell_if_stopped();
+        });
+    }
+    tell_if_stopped();
+}
+
+void Runtime::tell_if_stopped() {
+    if (!pools_stopping_ || !pools_.empty() || std::exchange(released_, true)) return;
+    drain_timer_.cancel();
+    routing_.reset();
+    // The last leases end here; what they post to home must still find it running.
+    server_.use(nullptr, [self = shared_from_this()] {
+        self->server_.release();
+        std::exchange(self->stopped_, nullptr)();
+    });
+}
+
+}  // namespace hookswitch

@@ -1,0 +1,76 @@
+#pragma once
+
+// A configuration at work: handlers started, routes resolved, server running; and its changes over
+// time: reload and stop. All members are called on the server's home thread, or before run().
+
+#include "daemon/config.hpp"
+#include "daemon/dedupe.hpp"
+#include "daemon/delivery.hpp"
+#include "daemon/dispatcher.hpp"
+#include "daemon/server.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace hookswitch {
+
+class Runtime : public std::enable_shared_from_this<Runtime> {
+public:
+    explicit Runtime(Config config);
+    ~Runtime();
+
+    /// Listens, starts the handlers, accepts. The error is for the operator.
+    Result<> start();
+
+    Server& server() { return server_; }
+
+    /// Reads `file` (on a thread of its own, so that calls go on), starts its worker pools, and only
+    /// when all of them work takes it into use. Otherwise the old configuration stays, and the log
+    /// says why. Requests in work end with the configuration they began with. `done` is called
+    /// either way. One reload at a time; one asked for meanwhile comes after.
+    void reload(const std::filesystem::path& file, std::function<void()> done);
+
+    /// Drains: connections, then told-only events, then workers, at most settings.drain_timeout.
+    /// Lets server().run() return, and calls `done` shortly before. A second call waits no longer.
+    void stop(std::function<void()> done);
+
+private:
+    using Pools = std::vector<std::shared_ptr<WorkerPool>>;
+    struct Prepared;
+
+    std::shared_ptr<Prepared> prepare(Config config);
+    std::shared_ptr<Handler> lease(const std::shared_ptr<WorkerPool>& pool);
+    void take_into_use(const std::shared_ptr<Prepared>& prepared);
+    void finish_reload(Result<Config> loaded);
+    void reloaded();
+    void retire(const std::shared_ptr<WorkerPool>& pool);
+    void stop_pools();
+    void give_up_waiting();
+    void tell_if_stopped();
+
+    Server server_;
+    Config config_;
+    Dedupe dedupe_;
+    std::shared_ptr<Delivery> delivery_;
+    Dispatcher dispatcher_;
+    Pools pools_;  // every pool with processes, also retired ones
+    std::shared_ptr<const Routing> routing_;
+
+    std::thread loader_;
+    std::filesystem::path reload_next_;
+    std::function<void()> reload_done_;
+    bool reloading_ = false;
+
+    boost::asio::steady_timer drain_timer_;
+    std::function<void()> stopped_;
+    bool stopping_ = false;
+    bool pools_stopping_ = false;
+    bool released_ = false;
+};
+
+}  // namespace hookswitch

@@ -1,0 +1,116 @@
+#include "daemon/serve.hpp"
+
+#include "daemon/io/log.hpp"
+#include "daemon/io/systemd.hpp"
+#include "daemon/runtime.hpp"
+
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdio>
+#include <memory>
+
+namespace hookswitch {
+namespace {
+
+namespace asio = boost::asio;
+using log::kv;
+
+int fail_to_start(std::string_view what, const Error& why) {
+    std::fprintf(stderr, "hookswitch: %.*s: %s\n", static_cast<int>(what.size()), what.data(), why.what().c_str());
+    return 1;
+}
+
+// Every connection is a descriptor; the soft limit of 1024 is meant for programs that use select().
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Signals and the watchdog, for as long as the daemon runs.
+class Supervision {
+public:
+    Supervision(std::shared_ptr<Runtime> runtime, std::filesystem::path config)
+        : runtime_(std::move(runtime)),
+          config_(std::move(config)),
+          signals_(runtime_->server().home(), SIGTERM, SIGINT, SIGHUP),
+          watchdog_(runtime_->server().home()) {
+        await_signal();
+        if (systemd::watchdog_interval()) feed_watchdog();
+    }
+
+private:
+    void await_signal() {
+        signals_.async_wait([this](const boost::system::error_code& ec, int signal) {
+            if (ec) return void(ended_ = true);
+            signal == SIGHUP ? reload() : stop();
+            await_signal();
+        });
+    }
+
+    void reload() {
+        systemd::notify_reloading();
+        runtime_->reload(config_, [] { systemd::notify("READY=1"); });
+    }
+
+    // The second time is for an operator who will not wait.
+    void stop() {
+        systemd::notify("STOPPING=1");
+        runtime_->stop([this] {
+            signals_.cancel();
+            watchdog_.cancel();
+        });
+    }
+
+    // Fed only after every shard has answered, so that one that hangs is noticed.
+    void feed_watchdog() {
+        watchdog_.expires_after(*systemd::watchdog_interval());
+        watchdog_.async_wait([this](const boost::system::error_code& ec) {
+            if (ec) return;
+            runtime_->server().ping([this] {
+                systemd::notify("WATCHDOG=1");
+                if (!ended_) feed_watchdog();
+            });
+        });
+    }
+
+    std::shared_ptr<Runtime> runtime_;
+    std::filesystem::path config_;
+    asio::signal_set signals_;
+    asio::steady_timer watchdog_;
+    bool ended_ = false;
+};
+
+}  // namespace
+
+int serve(const std::filesystem::path& file) {
+    auto config = load_config(file);
+    if (!config) return fail_to_start("read configuration", config.error());
+    std::signal(SIGPIPE, SIG_IGN);  // a worker that died is an error of write(), not ours to die of
+    raise_descriptor_limit();
+    log::start(config->log);
+    const std::size_t sources = config->sources.size();
+
+    auto runtime = std::make_shared<Runtime>(*std::move(config));
+    if (auto r = runtime->start(); !r) {
+        log::stop();
+        return fail_to_start("start", r.error());
+    }
+    {
+        const Supervision supervision(runtime, file);
+        log::info("server.ready", kv("version", HOOKSWITCH_VERSION), kv("sources", sources));
+        systemd::notify("READY=1");
+        runtime->server().run();
+    }
+    log::info("server.stopped");
+    runtime.reset();
+    log::stop();
+    return 0;
+}
+
+}  // namespace hookswitch

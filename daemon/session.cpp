@@ -1,0 +1,351 @@
+#include "daemon/session.hpp"
+
+#include "daemon/core/address.hpp"
+#include "daemon/io/log.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+namespace hookswitch {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using log::kv;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr auto kLinger = seconds(2);  // for the peer to read why we close
+
+Error closed() { return fail(Errc::connection_closed, "the peer closed the connection"); }
+
+// How an error of ours is told to a stranger: never why, beyond what they can see themselves.
+struct Refusal {
+    Errc code;
+    int status;
+    std::string_view name, message;
+    bool close;
+};
+
+constexpr std::array kRefusals{
+    Refusal{Errc::bad_request, 400, "bad_request", "The request is not valid HTTP.", true},
+    Refusal{Errc::malformed_body, 400, "malformed_body", "The body is not an event.", false},
+    Refusal{Errc::bad_signature, 401, "unauthorized", "The request is not authenticated.", false},
+    Refusal{Errc::not_found, 404, "not_found", "Nothing is received at this path.", true},
+    Refusal{Errc::method_not_allowed, 405, "method_not_allowed", "Only POST is allowed.", true},
+    Refusal{Errc::request_timeout, 408, "request_timeout", "The request took too long to arrive.", true},
+    Refusal{Errc::body_too_large, 413, "body_too_large", "The body is too large.", true},
+    Refusal{Errc::head_too_large, 431, "head_too_large", "The request head is too large.", true},
+    Refusal{Errc::overloaded, 503, "overloaded", "Too much to do; try again.", false},
+};
+
+const Refusal& refusal_for(const Error& error) {
+    for (const Refusal& refusal : kRefusals)
+        if (error == refusal.code) return refusal;
+    return kRefusals.front();
+}
+
+}  // namespace
+
+Session::Session(Shard& shard, Socket socket, Dispatcher& dispatcher, bool refused)
+    : shard_(shard), socket_(std::move(socket)), dispatcher_(dispatcher), refused_(refused) {
+    error_code ignored;  // a socket that died in the accept queue shows itself at the first read
+    socket_.non_blocking(true, ignored);
+}
+
+void Session::enter(Phase phase, milliseconds limit) {
+    phase_ = phase;
+    expires_ = Clock::now() + limit;
+}
+
+void Session::expire_if_due(Clock::time_point now) {
+    if (now < expires_) return;
+    // During a drain a request may have come in this very moment; it will be answered.
+    error_code ignored;
+    if (phase_ == Phase::idle && socket_.available(ignored) > 0) return;
+    expires_ = Clock::time_point::max();
+    expired_ = true;
+    socket_.cancel(ignored);
+}
+
+void Session::drain(Clock::time_point idle_until) {
+    if (phase_ == Phase::idle) expires_ = std::min(expires_, idle_until);
+}
+
+void Session::abort() {
+    aborted_ = true;
+    error_code ignored;
+    socket_.close(ignored);
+    if (reply_wake_) reply_wake_->cancel();
+}
+
+asio::awaitable<void> Session::run() {
+    Next next = Next::keep;
+    if (refused_) next = co_await refuse_connection();
+    while (next == Next::keep && co_await await_request()) next = co_await serve_one();
+    if (next == Next::close) co_await linger();
+    shard_.buffers.give(std::exchange(buffer_, {}));
+}
+
+asio::awaitable<Session::Next> Session::refuse_connection() {
+    const std::string body = error_body("overloaded", "Too many connections; try again.");
+    RequestHead none;
+    HttpReply reply;
+    reply.status = 503;
+    reply.body = body;
+    reply.close = true;
+    reply.retry_after = "1";
+    co_return co_await respond(reply, none);
+}
+
+// Waits without a buffer, so that ten thousand idle connections cost little more than their sockets.
+asio::awaitable<bool> Session::await_request() {
+    if (size_ == 0) {
+        shard_.buffers.give(std::exchange(buffer_, {}));
+        enter(Phase::idle, shard_.settings.idle_timeout);
+        if (shard_.draining()) expires_ = filled_ + Shard::kIdleInDrain;
+        auto [ec] = co_await socket_.async_wait(Socket::wait_read, kAwait);
+        if (ec || expired_ || aborted_) co_return false;
+        // Room for a head, and behind it for as much of a chunk's frame or the trailers.
+        reserve(std::max(BufferPool::kUsual, 2 * shard_.settings.max_head + simdjson::SIMDJSON_PADDING));
+        enter(Phase::reading, shard_.settings.request_timeout);
+        if (auto r = co_await fill(); !r) co_return false;
+    }
+    received_ = filled_;
+    expires_ = received_ + shard_.settings.request_timeout;
+    wall_ = std::chrono::system_clock::now();
+    scanner_.reset();
+    co_return true;
+}
+
+void Session::reserve(std::size_t capacity) {
+    if (buffer_.capacity >= capacity) return;
+    Buffer larger = capacity <= BufferPool::kUsual
+                        ? shard_.buffers.take()
+                        : Buffer{std::make_unique_for_overwrite<char[]>(capacity), capacity};
+    if (size_ > 0) std::memcpy(larger.data.get(), buffer_.data.get(), size_);
+    shard_.buffers.give(std::exchange(buffer_, std::move(larger)));
+}
+
+void Session::consume(std::size_t size) {
+    size_ -= size;
+    if (size_ > 0) std::memmove(buffer_.data.get(), buffer_.data.get() + size, size_);
+}
+
+// Reads what there is; keeps the padding free that the parser may read over.
+asio::awaitable<Result<>> Session::fill() {
+    const std::size_t room = buffer_.capacity - simdjson::SIMDJSON_PADDING - size_;
+    const auto space = asio::buffer(buffer_.data.get() + size_, room);
+    error_code ec;
+    std::size_t n = socket_.read_some(space, ec);
+    if (ec == asio::error::would_block)
+        std::tie(ec, n) = co_await socket_.async_read_some(space, kAwait);
+    if (expired_) co_return fail(Errc::request_timeout, "the request did not arrive in time");
+    if (ec || aborted_) co_return closed();
+    size_ += n;
+    filled_ = Clock::now();
+    co_return Result<>();
+}
+
+asio::awaitable<Result<>> Session::read_head(Request& request) {
+    const HeadLimits limits{shard_.settings.max_head, shard_.settings.max_headers};
+    std::size_t head_size = 0;
+    for (;;) {
+        CO_TRY(head_size, scanner_.scan(buffered(), limits));
+        if (head_size > 0) break;
+        if (auto r = co_await fill(); !r) co_return r.error();
+    }
+    CO_TRY(request.head, parse_head(buffered().substr(0, head_size), limits));
+    request.size = head_size;
+
+    const RequestHead& head = request.head;
+    request.source = shard_.routing->source_at(head.path);
+    if (!request.source) co_return fail(Errc::not_found, "no source at this path");
+    if (head.method != "POST") co_return fail(Errc::method_not_allowed, "the method is not POST");
+    if (head.content_length.value_or(0) > shard_.settings.max_body)
+        co_return fail(Errc::body_too_large, "Content-Length over max_body");
+    co_return Result<>();
+}
+
+asio::awaitable<Result<>> Session::read_body(Request& request) {
+    const std::size_t head_size = request.size;
+    if (request.head.chunked) co_return co_await read_chunks(request, head_size);
+    const std::size_t length = request.head.content_length.value_or(0);
+    const std::size_t total = head_size + length;
+    if (size_ < total) {
+        if (auto r = co_await send_continue(request); !r) co_return r.error();
+        if (buffer_.capacity < total + simdjson::SIMDJSON_PADDING) {
+            reserve(total + simdjson::SIMDJSON_PADDING);
+            // The head moved with its buffer; its views must follow.
+            const HeadLimits limits{shard_.settings.max_head, shard_.settings.max_headers};
+            CO_TRY(request.head, parse_head(buffered().substr(0, head_size), limits));
+        }
+        while (size_ < total)
+            if (auto r = co_await fill(); !r) co_return r.error();
+    }
+    request.body = buffered().substr(head_size, length);
+    request.size = total;
+    co_return Result<>();
+}
+
+asio::awaitable<Result<>> Session::read_chunks(Request& request, std::size_t head_size) {
+    if (auto r = co_await send_continue(request); !r) co_return r.error();
+    // Chunks are decoded behind the head, which stays where its views point.
+    ChunkDecoder decoder(shard_.settings.max_body);
+    std::string& body = request.chunked_body;
+    for (;;) {
+        CO_TRY(const std::size_t used, decoder.feed(buffered().substr(head_size), body));
+        const std::size_t rest = size_ - head_size - used;
+        std::memmove(buffer_.data.get() + head_size, buffer_.data.get() + head_size + used, rest);
+        size_ -= used;
+        if (decoder.done()) break;
+        // A chunk's size line and the trailers are as bounded as a head.
+        if (rest >= shard_.settings.max_head) co_return fail(Errc::bad_request, "chunk header or trailers too large");
+        if (auto r = co_await fill(); !r) co_return r.error();
+    }
+    body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
+    request.body = body;
+    co_return Result<>();
+}
+
+asio::awaitable<Result<>> Session::send_continue(const Request& request) {
+    if (!request.head.expect_continue || request.head.http10 || size_ > request.size) co_return Result<>();
+    std::string text = "HTTP/1.1 100 Continue\r\n\r\n";
+    if (!co_await write_rest(std::move(text))) co_return closed();
+    co_return Result<>();
+}
+
+asio::awaitable<Session::Next> Session::serve_one() {
+    Request request;
+    auto read = co_await read_head(request);
+    if (read) read = co_await read_body(request);
+    Next next = Next::close;
+    if (read)
+        next = co_await answer(request);
+    else
+        next = co_await refuse(request, std::move(read).error());
+    if (next == Next::keep) consume(request.size);
+    co_return next;
+}
+
+asio::awaitable<Session::Next> Session::answer(Request& request) {
+    const RequestHead& head = request.head;
+    const SignatureHeaders proof{head.signature, head.timestamp};
+    auto body = verify(request.source->signature, proof, request.body, wall_);
+    if (!body) co_return co_await refuse(request, std::move(body).error());
+
+    Reply reply = co_await reply_to(request, *body);
+    if (aborted_) co_return Next::close;
+    if (reply.kind == Reply::Kind::malformed)
+        co_return co_await refuse(request, fail(Errc::malformed_body, std::move(reply.why)));
+    if (reply.kind == Reply::Kind::overloaded)
+        co_return co_await refuse(request, fail(Errc::overloaded, std::move(reply.why)));
+    HttpReply http;
+    if (reply.body) http.body = *reply.body;
+    http.duplicate = reply.duplicate;
+    co_return co_await respond(http, head);
+}
+
+// Most events are answered before dispatch() returns; only the others pay for a timer to wait on.
+// The call-back comes exactly once, and this waits for it, so a reply cannot meet another request.
+asio::awaitable<Reply> Session::reply_to(const Request& request, VerifiedBody body) {
+    phase_ = Phase::working;
+    expires_ = Clock::time_point::max();
+    Received received{shard_.routing, request.source, received_, wall_, {}};
+    if (log::enabled(log::Level::info)) received.peer = peer(request.head);
+    reply_.reset();
+    auto done = [self = shared_from_this()](Reply reply) {
+        self->reply_ = std::move(reply);
+        if (self->reply_wake_) self->reply_wake_->cancel();
+    };
+    dispatcher_.dispatch(socket_.get_executor(), received, body, request.head.timestamp, std::move(done));
+    if (!reply_) {
+        asio::steady_timer wake(socket_.get_executor(), Clock::time_point::max());
+        reply_wake_ = &wake;
+        while (!reply_ && !aborted_) co_await wake.async_wait(kAwait);
+        reply_wake_ = nullptr;
+    }
+    co_return reply_ ? *std::exchange(reply_, std::nullopt) : Reply();
+}
+
+asio::awaitable<Session::Next> Session::refuse(Request& request, Error why) {
+    const RequestHead& head = request.head;
+    if (why == Errc::connection_closed) {
+        if (size_ > 0) log::debug("request.incomplete", kv("peer", peer(head)), kv("bytes", size_));
+        co_return Next::close;
+    }
+    const Refusal& refusal = refusal_for(why);
+    log::warn(why == Errc::malformed_body ? "event.malformed" : "request.refused", kv("status", refusal.status),
+              kv("why", why.what()), kv("peer", peer(head)), kv("source", request.source ? request.source->name : ""));
+
+    // A body that is still on its way cannot be skipped safely; one that is here can.
+    const bool early = why == Errc::not_found || why == Errc::method_not_allowed;
+    const std::size_t body = head.content_length.value_or(0);
+    const bool skip = early && !head.chunked && size_ - request.size >= body && head.method != "HEAD";
+    if (skip) request.size += body;
+
+    const std::string text = error_body(refusal.name, refusal.message);
+    HttpReply reply;
+    reply.status = refusal.status;
+    reply.body = text;
+    reply.close = refusal.close && !skip;
+    reply.head_only = head.method == "HEAD";
+    if (refusal.status == 503) reply.retry_after = "1";
+    co_return co_await respond(reply, head);
+}
+
+asio::awaitable<Session::Next> Session::respond(HttpReply reply, const RequestHead& head) {
+    reply.close = reply.close || !head.keep_alive || shard_.draining();
+    reply.say_keep_alive = head.http10;
+    enter(Phase::writing, shard_.settings.request_timeout);
+    expired_ = false;
+    std::string& out = shard_.scratch;
+    out.clear();
+    shard_.writer.append(out, reply, std::chrono::system_clock::now());
+    error_code ec;
+    const std::size_t written = socket_.write_some(asio::buffer(out), ec);
+    if (ec && ec != asio::error::would_block) co_return Next::close;
+    if (written < out.size()) {
+        std::string rest = out.substr(written);
+        if (!co_await write_rest(std::move(rest))) co_return Next::close;
+    }
+    co_return reply.close ? Next::close : Next::keep;
+}
+
+asio::awaitable<bool> Session::write_rest(std::string rest) {
+    auto [ec, n] = co_await asio::async_write(socket_, asio::buffer(rest), kAwait);
+    co_return !ec && !expired_ && !aborted_;
+}
+
+// A socket closed with unread bytes in it makes the kernel reset the connection, and the peer may
+// lose the reply that says why. So: no more from us, and read on for a moment.
+asio::awaitable<void> Session::linger() {
+    error_code ec;
+    socket_.shutdown(Socket::shutdown_send, ec);
+    expired_ = false;
+    enter(Phase::lingering, kLinger);
+    std::array<char, 4096> discarded;
+    std::size_t budget = std::size_t{8} << 20;
+    while (!ec && !expired_ && !aborted_ && budget > discarded.size()) {
+        std::size_t n = 0;
+        std::tie(ec, n) = co_await socket_.async_read_some(asio::buffer(discarded), kAwait);
+        budget -= n;
+    }
+}
+
+std::string Session::peer(const RequestHead& head) const {
+    error_code ec;
+    const auto endpoint = socket_.remote_endpoint(ec);
+    const auto client = client_address(ec ? std::nullopt : Address::from(*endpoint.data()), head.x_forwarded_for, head.forwarded, shard_.settings.trusted_proxies);
+    return client ? client->to_string() : "unix";
+}
+
+}  // namespace hookswitch

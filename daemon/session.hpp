@@ -1,0 +1,92 @@
+#pragma once
+
+// One connection of the data listener: HTTP/1.x requests in, replies out, one after another. Ours
+// on top of Beast's parser, because the body is to be read straight to where it is verified and
+// parsed, and an idle connection is to cost no buffer.
+
+#include "daemon/dispatcher.hpp"
+#include "daemon/io/request_head.hpp"
+#include "daemon/shard.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace hookswitch {
+
+class Session : public SessionHook, public std::enable_shared_from_this<Session> {
+public:
+    using Socket = boost::asio::generic::stream_protocol::socket;
+    using Clock = std::chrono::steady_clock;
+
+    /// `socket` belongs to the shard's context. `refused`: there are too many connections; the
+    /// session only says so.
+    Session(Shard& shard, Socket socket, Dispatcher& dispatcher, bool refused);
+
+    /// Serves until the connection ends, however it ends. Throws only for bugs and lack of memory.
+    boost::asio::awaitable<void> run();
+
+    void expire_if_due(Clock::time_point now);
+    void drain(Clock::time_point idle_until);
+    void abort();
+
+private:
+    enum class Phase { idle, reading, working, writing, lingering };
+    enum class Next { keep, close };
+
+    // The outcome of reading a request up to where it can be verified.
+    struct Request {
+        RequestHead head;
+        const Source* source = nullptr;
+        std::string_view body;     // followed by padding
+        std::size_t size = 0;      // bytes of the buffer that are this request
+        std::string chunked_body;  // owns `body` if it came in chunks
+    };
+
+    boost::asio::awaitable<bool> await_request();
+    boost::asio::awaitable<Next> serve_one();
+    boost::asio::awaitable<Result<>> read_head(Request& request);
+    boost::asio::awaitable<Result<>> read_body(Request& request);
+    boost::asio::awaitable<Result<>> read_chunks(Request& request, std::size_t head_size);
+    boost::asio::awaitable<Result<>> fill();
+    boost::asio::awaitable<Result<>> send_continue(const Request& request);
+    boost::asio::awaitable<Next> answer(Request& request);
+    boost::asio::awaitable<Next> refuse(Request& request, Error why);
+    boost::asio::awaitable<Next> refuse_connection();
+    boost::asio::awaitable<Next> respond(HttpReply reply, const RequestHead& head);
+    boost::asio::awaitable<bool> write_rest(std::string rest);
+    boost::asio::awaitable<Reply> reply_to(const Request& request, VerifiedBody body);
+    boost::asio::awaitable<void> linger();
+
+    void enter(Phase phase, std::chrono::milliseconds limit);
+    void reserve(std::size_t capacity);
+    void consume(std::size_t size);
+    std::string_view buffered() const { return {buffer_.data.get(), size_}; }
+    std::string peer(const RequestHead& head) const;
+
+    Shard& shard_;
+    Socket socket_;
+    Dispatcher& dispatcher_;
+    const bool refused_;
+
+    Phase phase_ = Phase::idle;
+    Clock::time_point expires_ = Clock::time_point::max();
+    bool expired_ = false;
+    bool aborted_ = false;
+
+    Buffer buffer_;
+    std::size_t size_ = 0;  // bytes in it
+    HeadScanner scanner_;
+    Clock::time_point filled_;                          // when the last bytes came
+    Clock::time_point received_;                        // when the current request's first byte came
+    std::chrono::system_clock::time_point wall_;        // the same moment
+    std::optional<Reply> reply_;                        // to the current request
+    boost::asio::steady_timer* reply_wake_ = nullptr;  // while waiting for it
+};
+
+}  // namespace hookswitch

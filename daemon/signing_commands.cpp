@@ -1,0 +1,171 @@
+// sign, verify and send, and what they share with replay.
+
+#include "daemon/commands.hpp"
+
+#include "daemon/core/event.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <cerrno>
+#include <chrono>
+#include <exception>
+#include <fstream>
+#include <sstream>
+
+namespace hookswitch {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::steady_clock;
+
+// Empty if the body does not say, or is broken: that is worth sending too.
+std::string event_type(std::string_view body) {
+    const auto event = parse_event(body);
+    return event ? std::string(event->type) : std::string();
+}
+
+std::string age_text(std::int64_t sent_at) {
+    const std::int64_t age = unix_seconds_now() - sent_at;
+    return age >= 0 ? fmt::format("age {} s", age) : fmt::format("{} s in the future", -age);
+}
+
+// Returns whether all replies were 2xx. Borrows everything: its caller waits for it.
+asio::awaitable<bool> send_all(HttpClient& client, const cli::Send& args, const SigningKey& key,
+                               const Console& console) {
+    bool all_good = true;
+    for (const auto& file : args.bodies) {
+        auto body = read_file(file, console.in);
+        if (!body) {
+            complain(console, "send: " + body.error().what());
+            all_good = false;
+            continue;
+        }
+        HttpClient::Request request;
+        request.target = args.to.target;
+        request.headers = signed_headers(key, unix_seconds_now(), event_type(*body), *body);
+        request.headers.emplace_back("Content-Type", "application/json");
+        request.headers.emplace_back("User-Agent", "hookswitch/" HOOKSWITCH_VERSION);
+        request.body = *std::move(body);
+        const auto started = steady_clock::now();
+        const auto reply = co_await client.post(std::move(request));
+        const std::chrono::duration<double, std::milli> took = steady_clock::now() - started;
+        if (reply)
+            console.out << fmt::format("{}: {} in {:.1f} ms\n{}\n", file.string(), reply->status,
+                                       took.count(), reply->body);
+        else
+            complain(console, fmt::format("send {}: {}", file.string(), no_reply_because(reply.error())));
+        all_good = all_good && reply && reply->status / 100 == 2;
+    }
+    co_return all_good;
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::filesystem::path& file, std::istream& in) {
+    std::ostringstream text;
+    if (file == "-") {
+        text << in.rdbuf();
+        return text.str();
+    }
+    std::ifstream opened(file, std::ios::binary);
+    if (!opened) return fail({errno, boost::system::system_category()}, "open " + file.string());
+    if (opened.peek() != std::ifstream::traits_type::eof()) text << opened.rdbuf();
+    if (opened.bad()) return fail({errno, boost::system::system_category()}, "read " + file.string());
+    return text.str();
+}
+
+Result<SigningKey> read_secret(const std::filesystem::path& file, std::istream& in) {
+    auto text = read_file(file, in);
+    if (!text) return std::move(text).error().in("read the secret");
+    const Secret read(*std::move(text));
+    const Secret secret{std::string(without_newline(read.reveal()))};
+    if (secret.reveal().empty())
+        return fail(Errc::invalid_config, "read the secret: " + file.string() + " is empty");
+    return SigningKey(secret);
+}
+
+HttpHeaders signed_headers(const SigningKey& key, std::int64_t timestamp, std::string_view event,
+                           std::string_view body) {
+    const std::string seconds = std::to_string(timestamp);
+    HttpHeaders headers;
+    if (!event.empty()) headers.emplace_back("X-Webhook-Event", event);
+    headers.emplace_back("X-Webhook-Timestamp", seconds);
+    headers.emplace_back("X-Webhook-Signature", "sha256=" + key.sign(seconds, body));
+    return headers;
+}
+
+std::int64_t unix_seconds_now() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::seconds>(now).count();
+}
+
+std::string no_reply_because(const Error& error) {
+    namespace errc = boost::system::errc;
+    if (error == Errc::deadline_exceeded) return "no reply in time: see --timeout";
+    if (error.code() == errc::connection_refused || error.code() == errc::no_such_file_or_directory)
+        return error.what() + ": is the receiver running, and does it listen there?";
+    if (error.what().find("certificate verify failed") != std::string::npos)
+        return error.what() + ": name the authority that signed it with --ca-file";
+    return error.what();
+}
+
+int complain(const Console& console, std::string_view what) {
+    console.err << "hookswitch: " << what << '\n';
+    return 1;
+}
+
+int run(const cli::Sign& args, const Console& console) {
+    const auto key = read_secret(args.secret_file, console.in);
+    if (!key) return complain(console, "sign: " + key.error().what());
+    const auto body = read_file(args.body, console.in);
+    if (!body) return complain(console, "sign: " + body.error().what());
+    const std::string event = args.event.empty() ? event_type(*body) : args.event;
+    for (const auto& [name, value] :
+         signed_headers(*key, args.timestamp.value_or(unix_seconds_now()), event, *body))
+        console.out << name << ": " << value << '\n';
+    return 0;
+}
+
+int run(const cli::Verify& args, const Console& console) {
+    const auto key = read_secret(args.secret_file, console.in);
+    if (!key) return complain(console, "verify: " + key.error().what());
+    const auto body = read_file(args.body, console.in);
+    if (!body) return complain(console, "verify: " + body.error().what());
+    SignaturePolicy policy;
+    policy.keys = {*key};
+    policy.max_age = std::chrono::duration_cast<std::chrono::seconds>(args.max_age);
+    SignatureHeaders headers;
+    headers.signature = args.signature;
+    headers.timestamp = args.timestamp;
+    const auto verified = verify(policy, headers, *body, std::chrono::system_clock::now());
+    if (!verified) {
+        console.out << "signature does not hold: " << verified.error().what() << '\n';
+        return 1;
+    }
+    console.out << "signature holds (" << age_text(std::stoll(args.timestamp)) << ")\n";
+    return 0;
+}
+
+int run(const cli::Send& args, const Console& console) {
+    const auto key = read_secret(args.secret_file, console.in);
+    if (!key) return complain(console, "send: " + key.error().what());
+    asio::io_context ctx(1);
+    auto client = HttpClient::make(ctx.get_executor(), args.to, args.client);
+    if (!client) return complain(console, "send: " + client.error().what());
+    bool all_good = false;
+    asio::co_spawn(ctx, send_all(*client, args, *key, console), [&](std::exception_ptr thrown, bool good) {
+        if (thrown) std::rethrow_exception(thrown);  // out of ctx.run()
+        all_good = good;
+    });
+    ctx.run();
+    return all_good ? 0 : 1;
+}
+
+int run(const cli::Exit& args, const Console& console) {
+    (args.status == 0 ? console.out : console.err) << args.text;
+    return args.status;
+}
+
+}  // namespace hookswitch

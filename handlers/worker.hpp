@@ -1,0 +1,63 @@
+#pragma once
+
+// Handlers in any language: long-lived processes that read one JSON event a line on standard input
+// and write one JSON answer a line on standard output, in any order, matched by id. The pool starts
+// them, checks the handshake, bounds the queue, watches for crashes and hangs, and restarts with
+// back-off. Wire form: the outer contract, section 4.
+
+#include "handlers/handler.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace hookswitch {
+
+struct WorkerSettings {
+    std::string name;                  // of the handler, for the log
+    std::vector<std::string> command;  // argv; found through PATH
+    std::size_t workers = 1;           // processes
+    std::size_t concurrency = 1;       // events in work at once in one process
+    std::size_t queue = 100;           // events waiting for a process, waited-for and told-only counted apart
+    std::filesystem::path directory;   // working directory; empty: the daemon's own
+    std::map<std::string, std::string> environment;   // added to the daemon's own
+    std::chrono::milliseconds start_timeout{10'000};  // from exec to handshake
+    std::chrono::milliseconds hang_timeout{
+        10'000};                 // past its deadline, an event unanswered this long: killed
+    std::size_t max_missed = 3;  // deadlines missed in a row: killed
+
+    bool operator==(const WorkerSettings&) const = default;
+};
+
+/// A pool of worker processes. Lives on `home`, one thread's executor; handle() may be called on
+/// any thread and hops there. All other members are called on `home`, the destructor too: it kills
+/// what still runs.
+///
+/// Errors of handle(): Errc::overloaded when the queue is full or the pool is stopping,
+/// Errc::deadline_exceeded when no worker was free before the deadline (the event was never sent),
+/// Errc::handler_failed for the rest. An event that a worker has is kept until that worker answers,
+/// however late, or ends; the events of one that ends are given to another once more.
+///
+/// Waited-for events go before told-only ones, which leave one slot of the pool alone.
+class WorkerPool : public Handler {
+public:
+    /// Starts the processes. Events wait in the queue until the first handshake.
+    static std::shared_ptr<WorkerPool> start(WorkerSettings settings, boost::asio::any_io_executor home);
+
+    /// `done` is called once: true at the first handshake of any worker, false when every process
+    /// has failed to start once. For a reload, which keeps the old pool if the new one cannot work.
+    virtual void when_ready(std::function<void(bool)> done) = 0;
+
+    /// Takes nothing new, lets work in progress finish until `until`, closes standard inputs, then
+    /// TERM, then KILL. `done` is called when every process has been reaped. Called once.
+    virtual void stop(std::chrono::steady_clock::time_point until, std::function<void()> done) = 0;
+};
+
+}  // namespace hookswitch

@@ -1,0 +1,117 @@
+"""Command line of the benchmark: which figures, how long, and where the result goes."""
+import argparse
+import os
+import resource
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import deadlines
+import idle_memory
+import instructions
+import prepare
+import startup
+import throughput
+import worker_latency
+from generators import Generator
+from table import print_table, write_json
+
+THROUGHPUT = ["status", "report", "tool"]
+FIGURES = {  # name -> function(bench) -> Group; a new figure is a module with such a function and a line here
+    "worker": worker_latency.measure,
+    "memory": idle_memory.measure,
+    "start": startup.measure,
+    "instructions": instructions.measure,
+    "deadlines": deadlines.measure,
+}
+
+
+NOTES = [
+    "Server on core 0 with one thread (nginx: one worker), load on core 1, loopback TCP, keep-alive, HTTP/1.1. Servers",
+    "take turns in every round; a value is the median of the rounds, `to nginx` the median of each round's own ratio.",
+    "Every request has a body of its own and a fresh signature, so no duplicate check shortens the work; dedupe_window",
+    "is at its default. hookswitch logs at warn unless a row says otherwise, nginx has access_log off, Node runs with",
+    "NODE_ENV=production. Debian's webhook checks an HMAC of the body without a timestamp and waits for /bin/true.",
+    "`busy`: share of its core that the process used; a server below its full core was not the bound.",
+    "Workers run on the server's core. Memory is that of the process, without the kernel's socket buffers; nginx",
+    "allocates its table of connections (some 0.4 KiB each) at its start, which the difference does not show.",
+    "callgrind counts no kernel instructions and offers no SHA extensions: HMAC is dearer there than on the machine.",
+]
+
+
+@dataclass
+class Size:
+    """How much is measured; --quick is for finding faults in the harness, not for figures."""
+
+    connections: int = 64
+    rounds: int = 5
+    seconds: float = 2
+    warmup: float = 0.3
+    starts: int = 20
+    idle_connections: int = 10_000
+    callgrind_events: int = 4_000
+    deadline_events: int = 2_000
+    worker_seconds: float = 3
+
+
+QUICK = Size(rounds=2, seconds=0.6, warmup=0.1, starts=5, idle_connections=2_000, callgrind_events=400,
+             deadline_events=400, worker_seconds=1)
+
+
+@dataclass
+class Bench:
+    """What every figure is given."""
+
+    size: Size
+    binary: Path
+    express: Path
+    generator: Generator
+    directory: Path  # for this run only
+
+
+def _arguments():
+    parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: a trial of the harness")
+    parser.add_argument("--only", action="append", choices=[*THROUGHPUT, *FIGURES], metavar="NAME",
+                        help="only this figure, may be repeated: " + ", ".join([*THROUGHPUT, *FIGURES]))
+    parser.add_argument("--json", metavar="FILE", help="also write every number to FILE")
+    parser.add_argument("--binary", metavar="FILE", help="the hookswitch to measure (default: the release preset's)")
+    return parser.parse_args()
+
+
+def _allow_many_files():
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _machine():
+    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    return f"{os.cpu_count()} cores of {model}, Linux {os.uname().release}, load {os.getloadavg()[0]:.1f} at the start"
+
+
+def main():
+    arguments = _arguments()
+    if os.cpu_count() < 2:
+        raise SystemExit("bench: needs two cores, one for the server and one for the load")
+    _allow_many_files()
+    machine = _machine()
+    made = prepare.everything(arguments.binary)
+    wanted = arguments.only or [*THROUGHPUT, *FIGURES]
+    with tempfile.TemporaryDirectory(prefix="hookswitch-bench-") as directory:
+        os.chmod(directory, 0o755)  # nginx's worker runs as another user
+        bench = Bench(QUICK if arguments.quick else Size(), made["hookswitch"], made["express"],
+                      Generator(made["load"]), Path(directory))
+        groups = throughput.measure(bench, wanted) if set(wanted) & set(THROUGHPUT) else []
+        for name in wanted:
+            if name in FIGURES:
+                prepare.say(f"bench: {name}")
+                groups.append(FIGURES[name](bench))
+    print_table(groups, [machine, *NOTES])
+    if arguments.json:
+        write_json(arguments.json, groups, NOTES, machine)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+#include "daemon/cli.hpp"
+
+#include <gtest/gtest.h>
+
+#include <initializer_list>
+
+namespace hookswitch {
+namespace {
+
+using namespace std::chrono_literals;
+
+cli::Command parse(std::initializer_list<const char*> args) {
+    std::vector<const char*> argv{"hookswitch"};
+    argv.insert(argv.end(), args);
+    return cli::parse(static_cast<int>(argv.size()), argv.data());
+}
+
+TEST(Cli, ServeAndCheckTakeAConfiguration) {
+    EXPECT_EQ(std::get<cli::Serve>(parse({"serve"})).config, "/etc/hookswitch/hookswitch.toml");
+    EXPECT_EQ(std::get<cli::Serve>(parse({"serve", "-c", "x.toml"})).config, "x.toml");
+    EXPECT_EQ(std::get<cli::Check>(parse({"check", "--config", "x.toml"})).config, "x.toml");
+}
+
+TEST(Cli, SignReadsStandardInputUnlessGivenAFile) {
+    auto sign = std::get<cli::Sign>(parse({"sign", "--secret-file", "s"}));
+    EXPECT_EQ(sign.secret_file, "s");
+    EXPECT_EQ(sign.body, "-");
+    EXPECT_FALSE(sign.timestamp);
+    sign = std::get<cli::Sign>(
+        parse({"sign", "--secret-file=-", "--timestamp", "1700000000", "--event", "x", "b.json"}));
+    EXPECT_EQ(sign.secret_file, "-");
+    EXPECT_EQ(sign.timestamp, 1'700'000'000);
+    EXPECT_EQ(sign.event, "x");
+    EXPECT_EQ(sign.body, "b.json");
+}
+
+TEST(Cli, VerifyKeepsTheHeadersAsText) {
+    auto verify = std::get<cli::Verify>(parse({"verify", "--secret-file", "s", "--timestamp", "007",
+                                               "--signature", "sha256=ab", "--max-age", "30d"}));
+    EXPECT_EQ(verify.timestamp, "007");
+    EXPECT_EQ(verify.signature, "sha256=ab");
+    EXPECT_EQ(verify.max_age, 720h);
+}
+
+TEST(Cli, SendTakesManyBodies) {
+    auto send = std::get<cli::Send>(parse({"send", "--to", "unix:/run/x.sock:/w", "--secret-file", "s",
+                                           "--timeout", "2s", "--ca-file", "ca.pem", "a.json", "b.json"}));
+    EXPECT_EQ(send.to.socket, "/run/x.sock");
+    EXPECT_EQ(send.to.target, "/w");
+    EXPECT_EQ(send.client.timeout, 2s);
+    EXPECT_EQ(send.client.ca_file, "ca.pem");
+    EXPECT_EQ(send.bodies, (std::vector<std::filesystem::path>{"a.json", "b.json"}));
+}
+
+TEST(Cli, ReplayTakesItsPace) {
+    auto replay =
+        std::get<cli::Replay>(parse({"replay", "--to", "http://x", "--secret-file", "s", "r.jsonl"}));
+    EXPECT_EQ(replay.concurrency, 1u);
+    EXPECT_FALSE(replay.rate || replay.speed || replay.compare || replay.json);
+    EXPECT_EQ(replay.client.timeout, 30s);
+    replay =
+        std::get<cli::Replay>(parse({"replay", "--to", "http://x", "--secret-file", "s", "--rate", "12.5",
+                                     "--concurrency", "8", "--compare", "--json", "r.jsonl", "-"}));
+    EXPECT_EQ(replay.rate, 12.5);
+    EXPECT_EQ(replay.concurrency, 8u);
+    EXPECT_TRUE(replay.compare && replay.json);
+    EXPECT_EQ(replay.recordings.size(), 2u);
+}
+
+TEST(Cli, HelpAndVersionAreForStandardOutput) {
+    EXPECT_EQ(std::get<cli::Exit>(parse({"--version"})).text, "hookswitch 0.1.0\n");
+    for (const char* command : {"serve", "check", "sign", "verify", "send", "replay"}) {
+        SCOPED_TRACE(command);
+        auto exit = std::get<cli::Exit>(parse({command, "--help"}));
+        EXPECT_EQ(exit.status, 0);
+        EXPECT_NE(exit.text.find("Example:\n  hookswitch " + std::string(command)), std::string::npos)
+            << exit.text;
+    }
+    EXPECT_EQ(std::get<cli::Exit>(parse({"--help"})).status, 0);
+}
+
+TEST(Cli, MistakesExitWithTwoAndSayWhatToDo) {
+    const char* all = "serve, check, sign, verify, send, replay: see 'hookswitch --help'\n";
+    const struct {
+        std::initializer_list<const char*> args;
+        std::string text;
+    } cases[] = {
+        {{}, std::string("hookswitch: no command given: there are ") + all},
+        {{"simulate", "--to", "x"}, std::string("hookswitch: 'simulate' is not a command: there are ") + all},
+        {{"sign"}, "hookswitch: sign: --secret-file is required: see 'hookswitch sign --help'\n"},
+        {{"serve", "--port", "80"},
+         "hookswitch: serve: The following arguments were not expected: 80 --port: see 'hookswitch serve "
+         "--help'\n"},
+        {{"sign", "--secret-file", "-"},
+         "hookswitch: sign: standard input cannot be both, the secret and a body, or two bodies: see "
+         "'hookswitch sign "
+         "--help'\n"},
+        {{"send", "--to", "http://x", "--secret-file", "s", "-", "-"},
+         "hookswitch: send: standard input cannot be both, the secret and a body, or two bodies: see "
+         "'hookswitch send "
+         "--help'\n"},
+        {{"send", "--to", "x", "--secret-file", "s", "b"},
+         "hookswitch: send: --to: 'x' is not a URL to post to: it must begin with http://, https:// or "
+         "unix:/: see "
+         "'hookswitch send --help'\n"},
+        {{"verify", "--secret-file", "s", "--timestamp", "1", "--signature", "2", "--max-age", "5"},
+         "hookswitch: verify: --max-age: '5' is not a duration such as \"5m\" or \"30s\": see 'hookswitch "
+         "verify "
+         "--help'\n"},
+        {{"replay", "--to", "http://x", "--secret-file", "s", "--rate", "1", "--speed", "1", "r"},
+         "hookswitch: replay: --rate excludes --speed: see 'hookswitch replay --help'\n"},
+        {{"replay", "--to", "http://x", "--secret-file", "s", "--rate", "nan", "r"},
+         "hookswitch: replay: --rate: must be between 0.001 and 1000000: see 'hookswitch replay --help'\n"},
+        {{"replay", "--to", "http://x", "--secret-file", "s", "--concurrency", "0", "r"},
+         "hookswitch: replay: --concurrency: Value 0 not in range 1 to 1000: see 'hookswitch replay "
+         "--help'\n"},
+    };
+    for (const auto& c : cases) {
+        const auto command = parse(c.args);
+        const auto* exit = std::get_if<cli::Exit>(&command);
+        ASSERT_TRUE(exit) << c.text;
+        EXPECT_EQ(exit->status, 2);
+        EXPECT_EQ(exit->text, c.text);
+    }
+}
+
+}  // namespace
+}  // namespace hookswitch

@@ -1,0 +1,59 @@
+"""A worker that does nothing of its own accord: it shows the test every line and does what the test says.
+
+    puppet.py [--silent]      --silent: without the handshake
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+
+from link import Link, write
+
+
+def flood(what):
+    """Writes without end, to the daemon or to the log, until the reader is gone."""
+    descriptor = 2 if what["to"] == "stderr" else 1
+    chunk = what["chunk"].encode() * what["repeat"]
+    try:
+        while True:
+            os.write(descriptor, chunk)
+    except OSError:
+        os._exit(3)
+
+
+def obey(link):
+    for order in link.orders():
+        if "write" in order:
+            write(order["write"])
+        elif "stderr" in order:
+            os.write(2, order["stderr"].encode())
+        elif "exit" in order:
+            os._exit(order["exit"])
+        elif "signal" in order:
+            os.kill(os.getpid(), order["signal"])
+        elif "close" in order:
+            os.close(order["close"])
+        elif "flood" in order:
+            threading.Thread(target=flood, args=[order["flood"]], daemon=True).start()
+        if "token" in order:
+            link.tell(done=order["token"])
+    os._exit(0)
+
+
+def main():
+    if "--stubborn" in sys.argv:
+        signal.signal(signal.SIGTERM, lambda *_: None)
+    link = Link()
+    if "--silent" not in sys.argv:
+        write(json.dumps({"hookswitch": 1}) + "\n")
+    threading.Thread(target=obey, args=[link], daemon=True).start()
+    for line in sys.stdin.buffer:
+        link.tell(line=line.decode())
+    link.tell(end_of_input=True)
+    if "--stubborn" in sys.argv:
+        threading.Event().wait()
+
+
+main()
