@@ -29,7 +29,7 @@ struct Check {
 
 struct Sign {
     std::filesystem::path secret_file, body = "-";
-    std::optional<std::int64_t> timestamp;  // Unix seconds; nullopt: now
+    std::string timestamp;  // Unix seconds, signed as it is written; empty: now
     std::string event;                      // empty: what the body says
 };
 

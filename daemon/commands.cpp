@@ -25,6 +25,7 @@ int run(const cli::Check& args, const Console& console) {
         return 1;
     }
     if (!config) return complain(console, "check: " + config.error().what());
+    for (const std::string& warning : config->warnings) console.out << warning << '\n';
     console.out << fmt::format(
         "{}: ok: {}, {}, {}\n", args.config.string(), counted(config->sources.size(), "source"),
         counted(config->handlers.size(), "handler"), counted(config->routes.size(), "route"));

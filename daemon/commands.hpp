@@ -40,7 +40,7 @@ Result<std::string> read_file(const std::filesystem::path& file, std::istream& i
 Result<SigningKey> read_secret(const std::filesystem::path& file, std::istream& in);
 
 /// X-Webhook-Event (unless `event` is empty), -Timestamp (Unix seconds) and -Signature.
-HttpHeaders signed_headers(const SigningKey& key, std::int64_t timestamp, std::string_view event,
+HttpHeaders signed_headers(const SigningKey& key, std::string_view timestamp, std::string_view event,
                            std::string_view body);
 
 std::int64_t unix_seconds_now();

@@ -41,7 +41,7 @@ void Dispatcher::dispatch(const asio::any_io_executor& shard, const Received& re
         asio::dispatch(shard, [done, reply] { done({Reply::Kind::ok, reply, true, {}}); });
     };
     const auto claimed = dedupe_.claim(key, received.at, received.routing->dedupe_window(), waiter);
-    if (claimed.claim != Dedupe::Claim::first) log_accepted(received, *event, true);
+    log_accepted(received, *event, claimed.claim != Dedupe::Claim::first);
     if (claimed.claim == Dedupe::Claim::in_work) return;
     if (claimed.claim == Dedupe::Claim::answered) return done({Reply::Kind::ok, claimed.reply, true, {}});
 

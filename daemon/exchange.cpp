@@ -17,7 +17,6 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr std::string_view kUnavailable = R"({"error":"This tool is not available."})";
-constexpr std::string_view kFailed = R"({"error":"This tool did not answer. Please try again later."})";
 constexpr std::string_view kBadArguments = R"({"error":"The arguments of this tool call are not valid JSON."})";
 
 double ms_since(steady_clock::time_point start) {
@@ -150,7 +149,7 @@ Result<std::string> Exchange::shape(const Part& part, std::string_view reply) co
 // Protocol 3.1: an empty object lets the platform use the saved configuration.
 std::string Exchange::built_in(const Part& part) const {
     if (!part.tool_call) return "{}";
-    return shape(part, part.route ? kFailed : kUnavailable).value();
+    return shape(part, kUnavailable).value();
 }
 
 }  // namespace hookswitch

@@ -137,7 +137,7 @@ HttpClient::Request Replay::request_for(const PendingDelivery& pending) const {
     const bool own_path = args_.to.target == "/" && !delivery.path.empty();
     HttpClient::Request request;
     request.target = own_path ? delivery.path : args_.to.target;
-    request.headers = signed_headers(key_, unix_seconds_now(), pending.event, delivery.body);
+    request.headers = signed_headers(key_, std::to_string(unix_seconds_now()), pending.event, delivery.body);
     bool typed = false;
     for (const auto& field : delivery.headers) {
         typed = typed || lower_case(field.first) == "content-type";
@@ -179,7 +179,7 @@ asio::awaitable<void> Replay::lane() {
         const auto reply = co_await client_.post(std::move(request));
         if (reply)
             report_.answered(place, taken->recorded.delivery, *reply, Clock::now() - sent_at);
-        else
+        else if (reply.error() != asio::error::operation_aborted)  // given up for an interrupt
             report_.unanswered(place, no_reply_because(reply.error()));
         queue_.done(*taken);
     }
@@ -262,7 +262,7 @@ int run(const cli::Replay& args, const Console& console) {
     auto client = HttpClient::make(ctx.get_executor(), args.to, args.client);
     if (!client) return complain(console, "replay: " + client.error().what());
     Replay replay(args, console, *std::move(key), *std::move(reader), *std::move(client), ctx);
-    asio::co_spawn(ctx, replay.run(), [](std::exception_ptr thrown) {
+    asio::co_spawn(ctx, replay.run(), [](const std::exception_ptr& thrown) {
         if (thrown) std::rethrow_exception(thrown);  // out of ctx.run()
     });
     ctx.run();

@@ -30,7 +30,7 @@ struct PendingDelivery {
 /// For coroutines of one thread: one that pushes, any number that take.
 class ReplayQueue {
 public:
-    ReplayQueue(boost::asio::any_io_executor executor, std::size_t limit)
+    ReplayQueue(const boost::asio::any_io_executor& executor, std::size_t limit)
         : limit_(limit),
           can_push_(executor, Clock::time_point::max()),
           can_take_(executor, Clock::time_point::max()) {}

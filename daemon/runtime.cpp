@@ -23,6 +23,13 @@ void log_lines(std::string_view name, std::string_view lines) {
     }
 }
 
+void warn_of(const Config& config) {
+    for (const std::string& warning : config.warnings) log::warn("config.warning", kv("what", warning));
+    // The promise of a 2xx is weaker in this version than its name suggests.
+    log::warn("journal.memory_only", kv("what", "told-only events are held in memory only: a crash loses what no "
+                                                "handler has processed; a journal on disk is not in this version"));
+}
+
 }  // namespace
 
 // A configuration whose pools are starting, before it is taken into use.
@@ -47,6 +54,7 @@ Runtime::~Runtime() {
 
 Result<> Runtime::start() {
     if (auto r = server_.listen(); !r) return r.error();
+    warn_of(config_);
     const auto prepared = prepare(std::move(config_));
     config_ = prepared->config;
     routing_ = prepared->routing;
@@ -126,6 +134,7 @@ void Runtime::take_into_use(const std::shared_ptr<Prepared>& prepared) {
     }
     if (prepared->config.server != config_.server)
         log::warn("reload.needs_restart", kv("section", "server"), kv("why", "changes in [server] need a restart"));
+    warn_of(prepared->config);
     config_ = std::move(prepared->config);
     routing_ = std::move(prepared->routing);
     log::start(config_.log);

@@ -44,7 +44,7 @@ asio::awaitable<bool> send_all(HttpClient& client, const cli::Send& args, const 
         }
         HttpClient::Request request;
         request.target = args.to.target;
-        request.headers = signed_headers(key, unix_seconds_now(), event_type(*body), *body);
+        request.headers = signed_headers(key, std::to_string(unix_seconds_now()), event_type(*body), *body);
         request.headers.emplace_back("Content-Type", "application/json");
         request.headers.emplace_back("User-Agent", "hookswitch/" HOOKSWITCH_VERSION);
         request.body = *std::move(body);
@@ -86,13 +86,12 @@ Result<SigningKey> read_secret(const std::filesystem::path& file, std::istream& 
     return SigningKey(secret);
 }
 
-HttpHeaders signed_headers(const SigningKey& key, std::int64_t timestamp, std::string_view event,
+HttpHeaders signed_headers(const SigningKey& key, std::string_view timestamp, std::string_view event,
                            std::string_view body) {
-    const std::string seconds = std::to_string(timestamp);
     HttpHeaders headers;
     if (!event.empty()) headers.emplace_back("X-Webhook-Event", event);
-    headers.emplace_back("X-Webhook-Timestamp", seconds);
-    headers.emplace_back("X-Webhook-Signature", "sha256=" + key.sign(seconds, body));
+    headers.emplace_back("X-Webhook-Timestamp", timestamp);
+    headers.emplace_back("X-Webhook-Signature", "sha256=" + key.sign(timestamp, body));
     return headers;
 }
 
@@ -122,8 +121,9 @@ int run(const cli::Sign& args, const Console& console) {
     const auto body = read_file(args.body, console.in);
     if (!body) return complain(console, "sign: " + body.error().what());
     const std::string event = args.event.empty() ? event_type(*body) : args.event;
+    const std::string timestamp = args.timestamp.empty() ? std::to_string(unix_seconds_now()) : args.timestamp;
     for (const auto& [name, value] :
-         signed_headers(*key, args.timestamp.value_or(unix_seconds_now()), event, *body))
+         signed_headers(*key, timestamp, event, *body))
         console.out << name << ": " << value << '\n';
     return 0;
 }
@@ -155,10 +155,11 @@ int run(const cli::Send& args, const Console& console) {
     auto client = HttpClient::make(ctx.get_executor(), args.to, args.client);
     if (!client) return complain(console, "send: " + client.error().what());
     bool all_good = false;
-    asio::co_spawn(ctx, send_all(*client, args, *key, console), [&](std::exception_ptr thrown, bool good) {
-        if (thrown) std::rethrow_exception(thrown);  // out of ctx.run()
-        all_good = good;
-    });
+    asio::co_spawn(ctx, send_all(*client, args, *key, console),
+                   [&](const std::exception_ptr& thrown, bool good) {
+                       if (thrown) std::rethrow_exception(thrown);  // out of ctx.run()
+                       all_good = good;
+                   });
     ctx.run();
     return all_good ? 0 : 1;
 }

@@ -226,7 +226,7 @@ TEST_F(ReplayCommand, AnInterruptEndsItWithASummary) {
     EXPECT_EQ(hookswitch({"replay", "--to", "http://" + server.address(), "--secret-file", secret_, "--rate",
                           "1", dir_.write("calls.jsonl", content)}),
               130);
-    EXPECT_EQ(out().substr(0, 7), "1 sent ");
+    EXPECT_EQ(out().substr(0, 7), "1 sent ") << out();
     EXPECT_EQ(err(), "hookswitch: replay: interrupted\n");
 }
 

@@ -24,7 +24,7 @@ namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using boost::system::error_code;
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+constexpr auto kAsResult = asio::as_tuple(asio::use_awaitable);
 
 constexpr std::size_t kMaxReply = std::size_t{64} << 20;  // a receiver answers with a few KiB
 constexpr std::uint32_t kMaxReplyHead = 64 << 10;
@@ -86,7 +86,7 @@ asio::awaitable<Result<Exchanged>> read_reply(Stream& stream, bool& replied) {
         http::response_parser<http::string_body> parser;
         parser.body_limit(kMaxReply);
         parser.header_limit(kMaxReplyHead);
-        const auto [ec, size] = co_await http::async_read(stream, buffer, parser, as_result);
+        const auto [ec, size] = co_await http::async_read(stream, buffer, parser, kAsResult);
         replied = replied || size > 0 || buffer.size() > 0;
         if (ec) co_return fail(ec, "read reply");
         if (parser.get().result_int() < 200) continue;  // an interim reply; the final one follows
@@ -102,7 +102,7 @@ asio::awaitable<Result<Exchanged>> exchange(Stream& stream, bool& replied, std::
                                             std::string_view body) {
     replied = false;
     const std::array<asio::const_buffer, 2> wire{asio::buffer(head), asio::buffer(body)};
-    const auto [write_error, written] = co_await asio::async_write(stream, wire, as_result);
+    const auto [write_error, written] = co_await asio::async_write(stream, wire, kAsResult);
     auto done = co_await read_reply(stream, replied);
     if (!write_error) co_return done;
     // Cut off while writing: a receiver that refuses a body early may have said so before it closed.
@@ -169,17 +169,17 @@ asio::awaitable<Result<Plain>> HttpClient::Impl::open_unix() {
         co_return connect_failed(e.code(), url);
     }
     asio::local::stream_protocol::socket socket(executor);
-    const auto [ec] = co_await socket.async_connect(where, as_result);
+    const auto [ec] = co_await socket.async_connect(where, kAsResult);
     if (ec) co_return connect_failed(ec, url);
     co_return Plain(std::move(socket));
 }
 
 asio::awaitable<Result<Plain>> HttpClient::Impl::open_tcp() {
     asio::ip::tcp::resolver resolver(executor);  // deaf to cancellation: resolv.conf's own time limits apply
-    const auto [resolve_error, endpoints] = co_await resolver.async_resolve(url.host, url.port, as_result);
+    const auto [resolve_error, endpoints] = co_await resolver.async_resolve(url.host, url.port, kAsResult);
     if (resolve_error) co_return connect_failed(resolve_error, url);
     asio::ip::tcp::socket socket(executor);
-    const auto [ec, endpoint] = co_await asio::async_connect(socket, endpoints, as_result);
+    const auto [ec, endpoint] = co_await asio::async_connect(socket, endpoints, kAsResult);
     if (ec) co_return connect_failed(ec, url);
     error_code ignored;  // only latency is at stake
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
@@ -197,7 +197,7 @@ asio::awaitable<Result<std::unique_ptr<Connection>>> HttpClient::Impl::open() {
         SSL_ctrl(stream.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
                  url.host.data());
     stream.set_verify_callback(asio::ssl::host_name_verification(url.host));
-    const auto [ec] = co_await stream.async_handshake(asio::ssl::stream_base::client, as_result);
+    const auto [ec] = co_await stream.async_handshake(asio::ssl::stream_base::client, kAsResult);
     if (ec) co_return fail(ec, "TLS handshake with " + url.peer());
     co_return std::make_unique<Connection>(std::move(stream));
 }

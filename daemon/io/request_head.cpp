@@ -6,6 +6,7 @@
 #include <boost/beast/http/error.hpp>
 
 #include <cstring>
+#include <functional>
 #include <limits>
 
 namespace hookswitch {
@@ -42,7 +43,7 @@ public:
         skip(true);                                               // the body is not this parser's
     }
 
-    bool has_host() const { return host_.data() != nullptr; }
+    bool has_host() const { return has_host_; }
 
     std::optional<Error> refusal;
 
@@ -60,11 +61,11 @@ private:
             case http::field::transfer_encoding: return transfer_encoding_is(value, ec);
             case http::field::expect: head_.expect_continue = beast::iequals(value, "100-continue"); return;
             case http::field::forwarded: return join(head_.forwarded, value);
-            case http::field::host: return once(host_, value, "Host", ec);
+            case http::field::host: return host_is(value, ec);
             default: break;
         }
-        if (beast::iequals(name, "X-Webhook-Signature")) return once(head_.signature, value, "X-Webhook-Signature", ec);
-        if (beast::iequals(name, "X-Webhook-Timestamp")) return once(head_.timestamp, value, "X-Webhook-Timestamp", ec);
+        if (beast::iequals(name, "X-Webhook-Signature")) return prove(head_.signature, value);
+        if (beast::iequals(name, "X-Webhook-Timestamp")) return prove(head_.timestamp, value);
         if (beast::iequals(name, "X-Webhook-Event")) head_.event = value;
         if (beast::iequals(name, "X-Forwarded-For")) join(head_.x_forwarded_for, value);
     }
@@ -86,10 +87,15 @@ private:
         head_.chunked = true;
     }
 
-    // A second one might be read instead of the first by somebody else on the way.
-    void once(std::string_view& to, BeastText value, const char* name, error_code& ec) {
-        if (to.data()) return refuse(ec, bad_request(std::string(name) + " given twice"));
-        to = value;
+    // RFC 9112, 3.2: exactly one in HTTP/1.1.
+    void host_is(BeastText, error_code& ec) {
+        if (std::exchange(has_host_, true)) refuse(ec, bad_request("Host given twice"));
+    }
+
+    // A second one might be read instead of the first by somebody else on the way, so two prove
+    // nothing: neither these words nor any prefix of them can be a signature or a time.
+    static void prove(std::string_view& to, BeastText value) {
+        to = to.data() ? std::string_view("given twice") : std::string_view(value);
     }
 
     static void join(std::string& to, BeastText value) {
@@ -106,7 +112,7 @@ private:
     const HeadLimits& limits_;
     std::size_t fields_ = 0;
     bool has_length_ = false;
-    std::string_view host_;
+    bool has_host_ = false;
 };
 
 // RFC 9112, 3.2: origin form, or absolute form, which a proxy may send.
@@ -160,11 +166,18 @@ Result<RequestHead> parse_head(std::string_view text, const HeadLimits& limits) 
 }
 
 struct ChunkDecoder::Parser final : QuietParser {
+    // Beast unfolds into memory of its own; what lies elsewhere than the input was folded.
+    void on_field_impl(http::field, BeastText, BeastText value, error_code& ec) override {
+        const std::less<const char*> before;
+        const bool elsewhere = before(value.data(), input.data()) || before(input.data() + input.size(), value.data());
+        if (!value.empty() && elsewhere && !input.empty()) ec = http::error::bad_value;
+    }
     std::size_t on_chunk_body_impl(std::uint64_t, BeastText text, error_code&) override {
         to->append(text.data(), text.size());
         return text.size();
     }
     std::string* to = nullptr;
+    std::string_view input;  // of the feed() in progress
 };
 
 // Beast decodes chunks only behind a head, so it is given one.
@@ -184,6 +197,7 @@ Result<std::size_t> ChunkDecoder::feed(std::string_view in, std::string& body) {
     // the last chunk on less.
     constexpr std::size_t kLastChunk = std::string_view("0\r\n\r\n").size();
     parser_->to = &body;
+    parser_->input = in;
     std::size_t used = 0;
     while (!done() && in.size() - used >= kLastChunk) {
         error_code ec;

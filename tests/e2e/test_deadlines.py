@@ -144,13 +144,12 @@ class Held(unittest.TestCase):
                 self.assertEqual(only_result(asking.answer()), "after all")
 
     def test_garbage_is_logged(self):
-        mark = self.daemon.mark()
         asking = Timed(self.daemon.tcp, tool_calls("patient"))
         event = self.control.event()
         event.worker.write('print("forgotten")\n')
         event.result("ok")
         asking.answer()
-        self.daemon.wait_for("worker.garbage", after=mark, handler="held")
+        self.daemon.wait_for("worker.garbage", handler="held")  # not each time: a line per worker and second
 
     def test_answers_that_are_no_answer(self):
         """Known id, unusable reply: the fallback, and at once rather than at the deadline if the daemon likes."""
@@ -172,15 +171,12 @@ class Held(unittest.TestCase):
         self.assertIn("CRM is down", self.daemon.wait_for("handler.failed", after=mark)["why"])
 
     def test_actions_are_told_to_be_ignored(self):
-        mark = self.daemon.mark()
         asking = Timed(self.daemon.tcp, tool_calls("patient"))
         event = self.control.event()
         event.answer({"result": "ok"}, actions=[{"type": "say", "content": "One moment."}])
         self.assertEqual(only_result(asking.answer()), "ok")
-        self.daemon.wait_for("actions.ignored", after=mark)
-        mark = self.daemon.mark()
         event.worker.say({"call": event["call"]["id"], "actions": [{"type": "end-call"}]})
-        self.daemon.wait_for("actions.ignored", after=mark)
+        self.daemon.wait_for("actions.ignored")  # said once in ten seconds, with a count
 
     def test_a_hanging_call_of_a_fan_out_costs_only_itself(self):
         asking = Timed(self.daemon.tcp, tool_calls("healthy", "hang", "patient"))
@@ -206,6 +202,7 @@ class Queues(unittest.TestCase):
         control = self.enterContext(Control())
         pool = {"workers": 1, "concurrency": 1, "queue": 2, "max_missed": 1000, "hang_timeout": "600s", **more}
         text = config(
+            server={"drain_timeout": "1s"},
             handlers=[worker("held", "puppet.py", control=control, **pool), reply("fixed", {"result": "ok"})],
             routes=[
                 route("tool-calls", "fixed", tool="healthy"),
@@ -258,10 +255,10 @@ class Queues(unittest.TestCase):
         control.event().result("served")
         self.assertEqual(only_result(waiting.answer()), "served")
 
-    def fill_with_told_only(self, daemon, most=50):
+    def fill_with_told_only(self, daemon, most=50, padding=""):
         """Posts told-only events until one is refused; how many were taken, and the one that was not."""
         for taken in range(most):
-            body = event_body("status-update", status=f"s{next(self.serial)}")
+            body = event_body("status-update", status=f"s{next(self.serial)}", padding=padding)
             response = post(daemon.tcp, body)
             if response.status == 503:
                 self.assertEqual(response.code, "overloaded")
@@ -272,10 +269,11 @@ class Queues(unittest.TestCase):
 
     def test_told_only_events_over_the_queue_are_503_and_can_come_again(self):
         control, daemon = self.start()
-        taken, _ = self.fill_with_told_only(daemon)
+        large = "x" * 1_900_000  # what waits is bounded by its memory, not by its number
+        taken, _ = self.fill_with_told_only(daemon, padding=large)
         event = control.event()
         # Its going to the worker may have made room for one more.
-        more, refused = self.fill_with_told_only(daemon)
+        more, refused = self.fill_with_told_only(daemon, padding=large)
         self.assertIsNotNone(refused, "the queue has no end")
         self.assertEqual(post(daemon.tcp, refused).status, 503, "the refusal is no answer to be given again")
         statuses = []
