@@ -30,7 +30,7 @@ struct Check {
 struct Sign {
     std::filesystem::path secret_file, body = "-";
     std::string timestamp;  // Unix seconds, signed as it is written; empty: now
-    std::string event;                      // empty: what the body says
+    std::string event;      // empty: what the body says
 };
 
 struct Verify {

@@ -21,7 +21,8 @@ struct HashKey {
 }  // namespace
 
 DeliveryKey delivery_key(std::string_view source, std::string_view body, std::string_view timestamp) {
-    const auto seed = XXH3_64bits_withSeed(timestamp.data(), timestamp.size(), XXH3_64bits(source.data(), source.size()));
+    const auto seed =
+        XXH3_64bits_withSeed(timestamp.data(), timestamp.size(), XXH3_64bits(source.data(), source.size()));
     const auto hash = XXH3_128bits_withSeed(body.data(), body.size(), seed);
     return {hash.low64, hash.high64};
 }
@@ -44,7 +45,8 @@ struct Dedupe::Stripe {
     void expire(Clock::time_point now) {
         for (int i = 0; i < 2 && !by_age.empty(); ++i) {
             const auto& [key, expires] = by_age.front();
-            if (expires > now && entries.size() < kMostEntries / kStripes && reply_bytes < kMostReplyBytes / kStripes)
+            if (expires > now && entries.size() < kMostEntries / kStripes &&
+                reply_bytes < kMostReplyBytes / kStripes)
                 return;
             const auto it = entries.find(key);
             if (it != entries.end() && it->second.expires == expires) {

@@ -30,7 +30,8 @@ void report_lost(const std::string& id, const Event& event, const Route& route, 
 
 // A job in a handler's hands. Whichever comes first, answer or deadline, finishes it.
 struct Delivery::Running {
-    Running(const asio::any_io_executor& home, Job j) : job(std::move(j)), timer(home), started(steady_clock::now()) {}
+    Running(const asio::any_io_executor& home, Job j)
+        : job(std::move(j)), timer(home), started(steady_clock::now()) {}
     Job job;
     asio::steady_timer timer;
     steady_clock::time_point started;
@@ -93,7 +94,12 @@ void Delivery::start(const std::string& name, Job job) {
     running->timer.async_wait([self = shared_from_this(), running](const boost::system::error_code& ec) {
         if (!ec) self->finish(*running, fail(Errc::deadline_exceeded, "deadline exceeded"));
     });
-    Invocation invocation{j.id,           j.event, nullptr, j.received.source->name, j.received.routing, j.received.wall,
+    Invocation invocation{j.id,
+                          j.event,
+                          nullptr,
+                          j.received.source->name,
+                          j.received.routing,
+                          j.received.wall,
                           running->started + timeout};
     // Posted, not run inline: a handler that answers at once must not recurse into the next job.
     Answer answer([self = shared_from_this(), running](Result<Outcome> outcome) {
@@ -118,13 +124,14 @@ void Delivery::finish(Running& running, Result<Outcome> outcome) {
     const std::string name = job.route->settings.handler;
     Lane& lane = lanes_[name];
     --lane.in_work;
-    if (!outcome && outcome.error() == Errc::overloaded && !abandoned_) return pause(name, std::move(running.job));
+    if (!outcome && outcome.error() == Errc::overloaded && !abandoned_)
+        return pause(name, std::move(running.job));
 
     if (!outcome)
         report_lost(job.id, *job.event, *job.route, outcome.error().what());
     else if (log::enabled(log::Level::info))
-        log::info("event.delivered", kv("id", job.id), kv("type", job.event->type), kv("call", job.event->call_id),
-                  kv("handler", name));
+        log::info("event.delivered", kv("id", job.id), kv("type", job.event->type),
+                  kv("call", job.event->call_id), kv("handler", name));
     --jobs_;
     next_of_call(lane, std::string(job.event->call_id));
     running.job = {};

@@ -12,12 +12,14 @@ using log::kv;
 
 void log_accepted(const Received& received, const Event& event, bool duplicate) {
     if (!log::enabled(log::Level::info)) return;
-    log::info("event.accepted", kv("type", event.type), kv("call", event.call_id), kv("source", received.source->name),
-              kv("status", event.status.value_or("")), log::number("caller", event.caller.value_or("")),
-              kv("dialect", name_of(event.dialect)), kv("peer", received.peer), kv("duplicate", duplicate));
+    log::info("event.accepted", kv("type", event.type), kv("call", event.call_id),
+              kv("source", received.source->name), kv("status", event.status.value_or("")),
+              log::number("caller", event.caller.value_or("")), kv("dialect", name_of(event.dialect)),
+              kv("peer", received.peer), kv("duplicate", duplicate));
 }
 
-std::vector<const Route*> matching_routes(const Routing& routing, const Event& event, std::string_view source) {
+std::vector<const Route*> matching_routes(const Routing& routing, const Event& event,
+                                          std::string_view source) {
     std::vector<const Route*> found;
     for (const Route& route : routing.routes())
         if (matches(route.settings, event, source, {})) found.push_back(&route);
@@ -34,7 +36,8 @@ void Dispatcher::dispatch(const asio::any_io_executor& shard, const Received& re
     if (!event) return done({Reply::Kind::malformed, {}, false, event.error().what()});
 
     const bool timeless = !event->sent_at && !event->sent_at_text;
-    const auto key = delivery_key(received.source->name, body.text(), timeless ? timestamp : std::string_view());
+    const auto key =
+        delivery_key(received.source->name, body.text(), timeless ? timestamp : std::string_view());
     if (!wants_reply(event->kind)) return tell(received, key, std::move(*event), body.text().size(), done);
 
     const auto waiter = [shard, done](Dedupe::Reply reply) {
@@ -45,7 +48,8 @@ void Dispatcher::dispatch(const asio::any_io_executor& shard, const Received& re
     if (claimed.claim == Dedupe::Claim::in_work) return;
     if (claimed.claim == Dedupe::Claim::answered) return done({Reply::Kind::ok, claimed.reply, true, {}});
 
-    auto exchange = std::make_shared<Exchange>(shard, received, std::make_shared<const Event>(std::move(*event)));
+    auto exchange =
+        std::make_shared<Exchange>(shard, received, std::make_shared<const Event>(std::move(*event)));
     exchange->start([this, key, done = std::move(done)](std::string text) {
         const auto reply = std::make_shared<const std::string>(std::move(text));
         dedupe_.settle(key, reply);
@@ -66,7 +70,8 @@ void Dispatcher::tell(const Received& received, const DeliveryKey& key, Event ev
     if (!duplicate) dedupe_.settle(key, nullptr);
     if (!routes.empty() && duplicate) delivery_->release(body_size);
     if (!routes.empty() && !duplicate)
-        delivery_->accept(received, std::make_shared<const Event>(std::move(event)), std::move(routes), body_size);
+        delivery_->accept(received, std::make_shared<const Event>(std::move(event)), std::move(routes),
+                          body_size);
     done({Reply::Kind::ok, {}, duplicate, {}});
 }
 

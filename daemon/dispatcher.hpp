@@ -39,7 +39,8 @@ public:
                   std::string_view timestamp, Done done);
 
 private:
-    void tell(const Received& received, const DeliveryKey& key, Event event, std::size_t body_size, const Done& done);
+    void tell(const Received& received, const DeliveryKey& key, Event event, std::size_t body_size,
+              const Done& done);
 
     Dedupe& dedupe_;
     std::shared_ptr<Delivery> delivery_;

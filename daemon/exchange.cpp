@@ -17,7 +17,8 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr std::string_view kUnavailable = R"({"error":"This tool is not available."})";
-constexpr std::string_view kBadArguments = R"({"error":"The arguments of this tool call are not valid JSON."})";
+constexpr std::string_view kBadArguments =
+    R"({"error":"The arguments of this tool call are not valid JSON."})";
 
 double ms_since(steady_clock::time_point start) {
     const std::chrono::duration<double, std::milli> passed = steady_clock::now() - start;
@@ -29,8 +30,8 @@ double ms_since(steady_clock::time_point start) {
 Exchange::Exchange(asio::any_io_executor shard, Received received, std::shared_ptr<const Event> event)
     : shard_(std::move(shard)), timer_(shard_), received_(std::move(received)), event_(std::move(event)) {
     const auto part = [&](const ToolCall* call) {
-        const Route* route =
-            received_.routing->first_match(*event_, received_.source->name, call ? call->name : std::string_view());
+        const Route* route = received_.routing->first_match(*event_, received_.source->name,
+                                                            call ? call->name : std::string_view());
         const auto timeout = route ? timeout_for(route->settings, event_->kind) : milliseconds(0);
         parts_.push_back({new_event_id(received_.wall), call, route, received_.at + timeout, {}, false});
     };
@@ -53,10 +54,12 @@ void Exchange::begin(std::size_t index) {
         return settle(part, shape(part, kBadArguments).value(), "built-in");
     if (!part.route) return settle(part, built_in(part), "built-in");
 
-    Invocation invocation{part.id, event_, part.tool_call, received_.source->name, received_.routing,
-                          received_.wall, part.deadline};
+    Invocation invocation{part.id,           event_,         part.tool_call, received_.source->name,
+                          received_.routing, received_.wall, part.deadline};
     Answer answer([self = shared_from_this(), index](Result<Outcome> outcome) {
-        auto hop = [self, index, outcome = std::move(outcome)]() mutable { self->receive(index, std::move(outcome)); };
+        auto hop = [self, index, outcome = std::move(outcome)]() mutable {
+            self->receive(index, std::move(outcome));
+        };
         asio::dispatch(self->shard_, std::move(hop));
     });
     try {

@@ -23,7 +23,7 @@ namespace hookswitch {
 /// What is known of a request once its sender is proved.
 struct Received {
     std::shared_ptr<const Routing> routing;
-    const Source* source = nullptr;  // one of routing's
+    const Source* source = nullptr;              // one of routing's
     std::chrono::steady_clock::time_point at;    // its first byte; deadlines count from here
     std::chrono::system_clock::time_point wall;  // the same moment
     std::string peer;                            // who sent it, for the log; may be empty

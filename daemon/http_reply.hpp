@@ -11,10 +11,10 @@ namespace hookswitch {
 struct HttpReply {
     int status = 200;
     std::string_view body = "{}";
-    bool close = false;           // say so, and the caller closes
-    bool say_keep_alive = false;  // if not: HTTP/1.0 has to be told
-    bool duplicate = false;       // X-Hookswitch-Duplicate: true
-    bool head_only = false;       // answer to HEAD: the length, but not the body
+    bool close = false;            // say so, and the caller closes
+    bool say_keep_alive = false;   // if not: HTTP/1.0 has to be told
+    bool duplicate = false;        // X-Hookswitch-Duplicate: true
+    bool head_only = false;        // answer to HEAD: the length, but not the body
     std::string_view retry_after;  // seconds; empty: no such field
 };
 

@@ -177,6 +177,8 @@ asio::awaitable<void> Replay::lane() {
         const auto sent_at = Clock::now();
         report_.sent(taken->due ? sent_at - *taken->due : Clock::duration(0));
         const auto reply = co_await client_.post(std::move(request));
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (!reply && state.cancelled() != asio::cancellation_type::none) co_return;  // given up, not failed
         if (reply)
             report_.answered(place, taken->recorded.delivery, *reply, Clock::now() - sent_at);
         else if (reply.error() != asio::error::operation_aborted)  // given up for an interrupt

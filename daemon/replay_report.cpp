@@ -14,7 +14,7 @@
 namespace hookswitch {
 namespace {
 
-constexpr std::size_t kKept = 25;  // of each kind; who breaks everything wants to read about a few
+constexpr std::size_t kKept = 10;  // of each kind; who breaks everything wants to read about a few
 
 constexpr auto kNoticeablyLate = std::chrono::milliseconds(100);  // below: timers and scheduling
 
@@ -56,6 +56,7 @@ void ReplayReport::keep(const std::string& place, std::string why) {
 
 void ReplayReport::unanswered(const std::string& place, std::string why) {
     ++failed_;
+    ++errors_;
     keep(place, std::move(why));
 }
 
@@ -66,23 +67,25 @@ void ReplayReport::answered(const std::string& place, const RecordedDelivery& de
         std::clamp<std::int64_t>(micros, 0, std::numeric_limits<std::uint32_t>::max())));
     ++statuses_[reply.status];
     if (!reply.header("X-Hookswitch-Duplicate").empty()) ++duplicates_;
-    if (reply.status / 100 != 2) {
-        ++not_2xx_;
+    const bool refused = reply.status / 100 != 2;
+    const bool different = compare_ && differs(place, delivery, reply);
+    if (refused) ++not_2xx_;
+    if (refused || different) ++errors_;
+    if (refused && !different)
         keep(place, fmt::format("answered {}: {}", reply.status, one_line(reply.body)));
-    }
-    if (compare_) compare(place, delivery, reply);
 }
 
-void ReplayReport::compare(const std::string& place, const RecordedDelivery& delivery,
+bool ReplayReport::differs(const std::string& place, const RecordedDelivery& delivery,
                            const HttpClient::Reply& reply) {
     if (!delivery.reply) {
         ++unrecorded_;
-        return;
+        return false;
     }
     const RecordedReply got{reply.status, reply.body};
     auto difference = first_difference(*delivery.reply, got);
     ++(difference ? different_ : equal_);
-    if (difference && mismatches_.size() < kKept) mismatches_.push_back({place, *std::move(difference)});
+    if (difference && mismatches_.size() < kKept) mismatches_.push_back({place, *difference});
+    return difference.has_value();
 }
 
 bool ReplayReport::good() const {
@@ -94,8 +97,9 @@ std::string ReplayReport::as_text(Duration duration) const {
     std::string text;
     auto out = std::back_inserter(text);
     for (const auto& [place, why] : failures_) fmt::format_to(out, "{}: {}\n", place, why);
-    if (failed_ + not_2xx_ > failures_.size())
-        fmt::format_to(out, "... and {} more like these\n", failed_ + not_2xx_ - failures_.size());
+    const std::size_t failures = errors_ - different_;
+    if (failures > failures_.size())
+        fmt::format_to(out, "... and {} more like these\n", failures - failures_.size());
     for (const auto& [place, difference] : mismatches_)
         fmt::format_to(out, "{}: {} differs\n  recorded {}\n  got      {}\n", place, difference.where,
                        difference.recorded, difference.got);
@@ -107,12 +111,13 @@ std::string ReplayReport::as_text(Duration duration) const {
     if (sent_ > answered() + failed_) fmt::format_to(out, ", {} given up", sent_ - answered() - failed_);
     text += '\n';
     if (answered() > 0) {
-        text += "status   ";
-        for (const auto& [status, count] : statuses_) fmt::format_to(out, "{}: {}  ", status, count);
-        text += "\nlatency  ";
+        std::vector<std::string> statuses, latencies;
+        for (const auto& [status, count] : statuses_)
+            statuses.push_back(fmt::format("{}: {}", status, count));
         for (const auto& [name, ms] : percentiles(latencies_))
-            fmt::format_to(out, "{} {:.1f} ms  ", name, ms);
-        text += '\n';
+            latencies.push_back(fmt::format("{} {:.1f} ms", name, ms));
+        fmt::format_to(out, "status   {}\nlatency  {}\n", fmt::join(statuses, "  "),
+                       fmt::join(latencies, "  "));
     }
     if (compare_)
         fmt::format_to(out, "compare  {} equal, {} different, {} without a recorded reply\n", equal_,

@@ -32,8 +32,8 @@ public:
     void stopped(std::string why) { stopped_ = std::move(why); }
 
     std::size_t sent() const { return sent_; }
-    /// Replies missing, not 2xx or, when comparing, not as recorded.
-    std::size_t errors() const { return failed_ + not_2xx_ + different_; }
+    /// Deliveries without a reply, or with one that is not 2xx or, when comparing, not as recorded.
+    std::size_t errors() const { return errors_; }
     /// For want of a recorded reply nothing could be compared.
     bool nothing_compared() const { return compare_ && equal_ + different_ == 0; }
     /// Something was sent, to the end of the recordings, all of it was answered 2xx and, when
@@ -52,19 +52,21 @@ private:
         ReplyDifference difference;
     };
 
-    void compare(const std::string& place, const RecordedDelivery& delivery, const HttpClient::Reply& reply);
+    /// Whether it differs from the recorded reply.
+    bool differs(const std::string& place, const RecordedDelivery& delivery, const HttpClient::Reply& reply);
     void keep(const std::string& place, std::string why);
     std::size_t answered() const { return latencies_.size(); }
 
     bool compare_;
-    std::size_t sent_ = 0, failed_ = 0, not_2xx_ = 0, equal_ = 0, different_ = 0, unrecorded_ = 0,
-                duplicates_ = 0;
+    std::size_t sent_ = 0, errors_ = 0, failed_ = 0, not_2xx_ = 0, equal_ = 0, different_ = 0,
+                unrecorded_ = 0, duplicates_ = 0;
     std::map<int, std::size_t> statuses_;
     std::vector<std::uint32_t> latencies_;  // microseconds; four bytes a delivery, for exact percentiles
     Duration latest_{0};
     std::optional<std::string> stopped_;
-    std::vector<Failure> failures_;     // the first of them
-    std::vector<Mismatch> mismatches_;  // the first of them
+    // The first few of each. A delivery is in one of them at most.
+    std::vector<Failure> failures_;
+    std::vector<Mismatch> mismatches_;
 };
 
 }  // namespace hookswitch

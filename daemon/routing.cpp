@@ -2,7 +2,8 @@
 
 namespace hookswitch {
 
-Routing::Routing(std::vector<Source> sources, std::vector<Route> routes, std::chrono::milliseconds dedupe_window)
+Routing::Routing(std::vector<Source> sources, std::vector<Route> routes,
+                 std::chrono::milliseconds dedupe_window)
     : routes_(std::move(routes)), dedupe_window_(dedupe_window) {
     for (Source& source : sources) {
         std::string path = source.path;

@@ -26,8 +26,9 @@ void log_lines(std::string_view name, std::string_view lines) {
 void warn_of(const Config& config) {
     for (const std::string& warning : config.warnings) log::warn("config.warning", kv("what", warning));
     // The promise of a 2xx is weaker in this version than its name suggests.
-    log::warn("journal.memory_only", kv("what", "told-only events are held in memory only: a crash loses what no "
-                                                "handler has processed; a journal on disk is not in this version"));
+    log::warn("journal.memory_only", kv("what",
+                                        "told-only events are held in memory only: a crash loses what no "
+                                        "handler has processed; a journal on disk is not in this version"));
 }
 
 }  // namespace
@@ -88,8 +89,10 @@ std::shared_ptr<Runtime::Prepared> Runtime::prepare(Config config) {
         }
     }
     std::vector<Route> routes;
-    for (const RouteSettings& settings : config.routes) routes.push_back({settings, handlers.at(settings.handler)});
-    prepared->routing = std::make_shared<const Routing>(config.sources, std::move(routes), config.dedupe_window);
+    for (const RouteSettings& settings : config.routes)
+        routes.push_back({settings, handlers.at(settings.handler)});
+    prepared->routing =
+        std::make_shared<const Routing>(config.sources, std::move(routes), config.dedupe_window);
     prepared->config = std::move(config);
     return prepared;
 }
@@ -103,9 +106,10 @@ void Runtime::reload(const std::filesystem::path& file, std::function<void()> do
     reloading_ = true;
     reload_done_ = std::move(done);
     if (loader_.joinable()) loader_.join();
-    loader_ = std::thread([self = shared_from_this(), file] {
+    // Not an owner, or the thread could be left to destroy, and to join, itself.
+    loader_ = std::thread([this, file] {
         auto loaded = std::make_shared<Result<Config>>(load_config(file));
-        asio::post(self->server_.home(), [self, loaded] { self->finish_reload(std::move(*loaded)); });
+        asio::post(server_.home(), [this, loaded] { finish_reload(std::move(*loaded)); });
     });
 }
 
@@ -120,7 +124,8 @@ void Runtime::finish_reload(Result<Config> loaded) {
     if (prepared->starting == 0) return take_into_use(prepared);
     for (std::size_t i = 0; i < prepared->pools.size(); ++i) {
         prepared->pools[i]->when_ready([self = shared_from_this(), prepared](bool ready) {
-            if (!ready) prepared->failed = "a worker of the new configuration cannot start; its log lines say why";
+            if (!ready)
+                prepared->failed = "a worker of the new configuration cannot start; its log lines say why";
             if (--prepared->starting == 0) self->take_into_use(prepared);
         });
     }
@@ -133,7 +138,8 @@ void Runtime::take_into_use(const std::shared_ptr<Prepared>& prepared) {
         return reloaded();  // letting go of the routing retires the new pools
     }
     if (prepared->config.server != config_.server)
-        log::warn("reload.needs_restart", kv("section", "server"), kv("why", "changes in [server] need a restart"));
+        log::warn("reload.needs_restart", kv("section", "server"),
+                  kv("why", "changes in [server] need a restart"));
     warn_of(prepared->config);
     config_ = std::move(prepared->config);
     routing_ = std::move(prepared->routing);
@@ -167,7 +173,8 @@ void Runtime::stop(std::function<void()> done) {
     drain_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& ec) {
         if (!ec) self->give_up_waiting();
     });
-    server_.drain([self = shared_from_this()] { self->delivery_->when_idle([self] { self->stop_pools(); }); });
+    server_.drain(
+        [self = shared_from_this()] { self->delivery_->when_idle([self] { self->stop_pools(); }); });
 }
 
 void Runtime::give_up_waiting() {

@@ -20,7 +20,8 @@ namespace asio = boost::asio;
 using log::kv;
 
 int fail_to_start(std::string_view what, const Error& why) {
-    std::fprintf(stderr, "hookswitch: %.*s: %s\n", static_cast<int>(what.size()), what.data(), why.what().c_str());
+    std::fprintf(stderr, "hookswitch: %.*s: %s\n", static_cast<int>(what.size()), what.data(),
+                 why.what().c_str());
     return 1;
 }
 

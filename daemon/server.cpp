@@ -141,7 +141,8 @@ void Server::on_every_shard(F f, std::function<void()> done) {
             if (--*left == 0 && done) done();
         });
     };
-    for (auto& shard : shards_) asio::post(shard->context, [f, finished, s = shard.get()] { f(*s, finished); });
+    for (auto& shard : shards_)
+        asio::post(shard->context, [f, finished, s = shard.get()] { f(*s, finished); });
 }
 
 void Server::use(std::shared_ptr<const Routing> routing, std::function<void()> done) {

@@ -2,6 +2,7 @@
 
 #include "daemon/core/address.hpp"
 #include "daemon/io/log.hpp"
+#include "daemon/refusal.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -26,32 +27,6 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr auto kLinger = seconds(2);  // for the peer to read why we close
 
 Error closed() { return fail(Errc::connection_closed, "the peer closed the connection"); }
-
-// How an error of ours is told to a stranger: never why, beyond what they can see themselves.
-struct Refusal {
-    Errc code;
-    int status;
-    std::string_view name, message;
-    bool close;
-};
-
-constexpr std::array kRefusals{
-    Refusal{Errc::bad_request, 400, "bad_request", "The request is not valid HTTP.", true},
-    Refusal{Errc::malformed_body, 400, "malformed_body", "The body is not an event.", false},
-    Refusal{Errc::bad_signature, 401, "unauthorized", "The request is not authenticated.", false},
-    Refusal{Errc::not_found, 404, "not_found", "Nothing is received at this path.", true},
-    Refusal{Errc::method_not_allowed, 405, "method_not_allowed", "Only POST is allowed.", true},
-    Refusal{Errc::request_timeout, 408, "request_timeout", "The request took too long to arrive.", true},
-    Refusal{Errc::body_too_large, 413, "body_too_large", "The body is too large.", true},
-    Refusal{Errc::head_too_large, 431, "head_too_large", "The request head is too large.", true},
-    Refusal{Errc::overloaded, 503, "overloaded", "Too much to do; try again.", false},
-};
-
-const Refusal& refusal_for(const Error& error) {
-    for (const Refusal& refusal : kRefusals)
-        if (error == refusal.code) return refusal;
-    return kRefusals.front();
-}
 
 }  // namespace
 
@@ -146,8 +121,7 @@ asio::awaitable<Result<>> Session::fill() {
     const auto space = asio::buffer(buffer_.data.get() + size_, room);
     error_code ec;
     std::size_t n = socket_.read_some(space, ec);
-    if (ec == asio::error::would_block)
-        std::tie(ec, n) = co_await socket_.async_read_some(space, kAwait);
+    if (ec == asio::error::would_block) std::tie(ec, n) = co_await socket_.async_read_some(space, kAwait);
     if (expired_) co_return fail(Errc::request_timeout, "the request did not arrive in time");
     if (ec || aborted_) co_return closed();
     size_ += n;
@@ -208,7 +182,8 @@ asio::awaitable<Result<>> Session::read_chunks(Request& request, std::size_t hea
         size_ -= used;
         if (decoder.done()) break;
         // A chunk's size line and the trailers are as bounded as a head.
-        if (rest >= shard_.settings.max_head) co_return fail(Errc::bad_request, "chunk header or trailers too large");
+        if (rest >= shard_.settings.max_head)
+            co_return fail(Errc::bad_request, "chunk header or trailers too large");
         if (auto r = co_await fill(); !r) co_return r.error();
     }
     body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
@@ -283,8 +258,9 @@ asio::awaitable<Session::Next> Session::refuse(Request& request, Error why) {
         co_return Next::close;
     }
     const Refusal& refusal = refusal_for(why);
-    log::warn(why == Errc::malformed_body ? "event.malformed" : "request.refused", kv("status", refusal.status),
-              kv("why", why.what()), kv("peer", peer(head)), kv("source", request.source ? request.source->name : ""));
+    log::warn(why == Errc::malformed_body ? "event.malformed" : "request.refused",
+              kv("status", refusal.status), kv("why", why.what()), kv("peer", peer(head)),
+              kv("source", request.source ? request.source->name : ""));
 
     // A body that is still on its way cannot be skipped safely; one that is here can.
     const bool early = why == Errc::not_found || why == Errc::method_not_allowed;
@@ -344,7 +320,8 @@ asio::awaitable<void> Session::linger() {
 std::string Session::peer(const RequestHead& head) const {
     error_code ec;
     const auto endpoint = socket_.remote_endpoint(ec);
-    const auto client = client_address(ec ? std::nullopt : Address::from(*endpoint.data()), head.x_forwarded_for, head.forwarded, shard_.settings.trusted_proxies);
+    const auto client = client_address(ec ? std::nullopt : Address::from(*endpoint.data()),
+                                       head.x_forwarded_for, head.forwarded, shard_.settings.trusted_proxies);
     return client ? client->to_string() : "unix";
 }
 

@@ -82,10 +82,10 @@ private:
     Buffer buffer_;
     std::size_t size_ = 0;  // bytes in it
     HeadScanner scanner_;
-    Clock::time_point filled_;                          // when the last bytes came
-    Clock::time_point received_;                        // when the current request's first byte came
-    std::chrono::system_clock::time_point wall_;        // the same moment
-    std::optional<Reply> reply_;                        // to the current request
+    Clock::time_point filled_;                         // when the last bytes came
+    Clock::time_point received_;                       // when the current request's first byte came
+    std::chrono::system_clock::time_point wall_;       // the same moment
+    std::optional<Reply> reply_;                       // to the current request
     boost::asio::steady_timer* reply_wake_ = nullptr;  // while waiting for it
 };
 

@@ -22,7 +22,8 @@
 namespace hookswitch {
 
 class Session;
-struct SessionHook : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {};
+struct SessionHook
+    : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {};
 
 /// A request's bytes. Free to grow; the pool takes it back only at its usual size.
 struct Buffer {

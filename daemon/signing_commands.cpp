@@ -121,9 +121,9 @@ int run(const cli::Sign& args, const Console& console) {
     const auto body = read_file(args.body, console.in);
     if (!body) return complain(console, "sign: " + body.error().what());
     const std::string event = args.event.empty() ? event_type(*body) : args.event;
-    const std::string timestamp = args.timestamp.empty() ? std::to_string(unix_seconds_now()) : args.timestamp;
-    for (const auto& [name, value] :
-         signed_headers(*key, timestamp, event, *body))
+    const std::string timestamp =
+        args.timestamp.empty() ? std::to_string(unix_seconds_now()) : args.timestamp;
+    for (const auto& [name, value] : signed_headers(*key, timestamp, event, *body))
         console.out << name << ": " << value << '\n';
     return 0;
 }

@@ -56,7 +56,8 @@ public:
     virtual void when_ready(std::function<void(bool)> done) = 0;
 
     /// Takes nothing new, lets work in progress finish until `until`, closes standard inputs, then
-    /// TERM, then KILL. `done` is called when every process has been reaped. Called once.
+    /// TERM, then KILL. `done` is called when every process has been reaped. A second call can set
+    /// another `until`; each `done` is called once.
     virtual void stop(std::chrono::steady_clock::time_point until, std::function<void()> done) = 0;
 };
 

@@ -22,9 +22,9 @@ bool WorkerLedger::add(Invocation invocation, Answer& answer) {
     List added(1);
     Entry& entry = added.front();
     entry.invocation = std::move(invocation);
-    entry.answer = std::move(answer);
-    entry.self = added.begin();
-    entry.due = due_.emplace(entry.invocation.deadline, &entry);
+    entry.answer_ = std::move(answer);
+    entry.self_ = added.begin();
+    entry.due_ = due_.emplace(entry.invocation.deadline, &entry);
     by_id_.emplace(entry.invocation.id, &entry);
     List& queue = queue_of(entry);
     queue.splice(queue.end(), added);
@@ -45,7 +45,7 @@ WorkerLedger::Entry* WorkerLedger::next(std::size_t slots) {
 
 void WorkerLedger::give(Entry& entry, std::size_t worker) {
     List& to = at_worker_[worker];
-    to.splice(to.end(), list_of(entry), entry.self);
+    to.splice(to.end(), list_of(entry), entry.self_);
     entry.worker = worker;
     ++entry.attempt;
     if (!waited_for(entry)) ++told_only_in_work_;
@@ -54,7 +54,7 @@ void WorkerLedger::give(Entry& entry, std::size_t worker) {
 void WorkerLedger::take_back(Entry& entry) {
     if (!waited_for(entry)) --told_only_in_work_;
     List& queue = queue_of(entry);
-    queue.splice(queue.begin(), list_of(entry), entry.self);
+    queue.splice(queue.begin(), list_of(entry), entry.self_);
     entry.worker = kWaiting;
 }
 
@@ -64,18 +64,18 @@ void WorkerLedger::undo_give(Entry& entry) {
 }
 
 void WorkerLedger::set_due(Entry& entry, Time time) {
-    due_.erase(entry.due);
-    entry.due = due_.emplace(time, &entry);
+    due_.erase(entry.due_);
+    entry.due_ = due_.emplace(time, &entry);
 }
 
 Answer WorkerLedger::remove(Entry& entry) {
     if (entry.worker != kWaiting && !waited_for(entry)) --told_only_in_work_;
-    due_.erase(entry.due);
+    due_.erase(entry.due_);
     by_id_.erase(entry.invocation.id);
     removed_[removed_next_++ % removed_.size()] = std::move(entry.invocation.id);
-    Answer answer = std::move(entry.answer);
+    Answer answer = std::move(entry.answer_);
     List& list = list_of(entry);
-    list.erase(entry.self);
+    list.erase(entry.self_);
     return answer;
 }
 

@@ -32,9 +32,9 @@ public:
 
     private:
         friend class WorkerLedger;
-        Answer answer;
-        std::list<Entry>::iterator self;
-        std::multimap<Time, Entry*>::iterator due;
+        Answer answer_;
+        std::list<Entry>::iterator self_;
+        std::multimap<Time, Entry*>::iterator due_;
     };
 
     explicit WorkerLedger(std::size_t workers) : at_worker_(workers) {}

@@ -99,7 +99,7 @@ private:
 
     std::optional<bool> ready_;
     std::vector<std::function<void(bool)>> ready_waiters_;
-    std::function<void()> stopped_;
+    std::vector<std::function<void()>> stopped_;
     bool stopping_ = false;  // takes nothing new
     bool closing_ = false;   // ends its processes
 

@@ -125,8 +125,9 @@ void ProcessPool::report_ready(bool ready) {
 
 void ProcessPool::stop(Time until, std::function<void()> done) {
     stopping_ = true;
-    stopped_ = std::move(done);
+    stopped_.push_back(std::move(done));
     report_ready(false);
+    if (closing_) return finish_stop();
     close_if_drained();
     if (closing_) return;
     stop_timer_.expires_at(until);
@@ -155,7 +156,8 @@ void ProcessPool::close_all(milliseconds grace) {
 void ProcessPool::finish_stop() {
     const bool running =
         std::any_of(places_.begin(), places_.end(), [](const Place& p) { return p.process; });
-    if (!running && stopped_) asio::post(home_, std::exchange(stopped_, nullptr));
+    if (running) return;
+    for (auto& done : std::exchange(stopped_, {})) asio::post(home_, std::move(done));
 }
 
 }  // namespace hookswitch

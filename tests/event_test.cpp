@@ -78,7 +78,8 @@ TEST(ParseEvent, NormalisesEveryFixtureAsTheIndexSays) {
         EXPECT_EQ(event->type, fixture["event_type"].get_string().value());
         const std::string_view detected = fixture["detected_dialect"].get_string();
         EXPECT_EQ(event->dialect_undetermined ? "undetermined" : name_of(event->dialect), detected);
-        EXPECT_EQ(event->call_id.empty() ? "null" : json_string(event->call_id), expected(fixture, "call_id"));
+        EXPECT_EQ(event->call_id.empty() ? "null" : json_string(event->call_id),
+                  expected(fixture, "call_id"));
         EXPECT_EQ(show(event->direction), expected(fixture, "call_type"));
         EXPECT_EQ(show(event->status), expected(fixture, "call_status"));
         EXPECT_EQ(show(event->pipeline), expected(fixture, "pipeline"));
@@ -106,8 +107,9 @@ TEST(ParseEvent, RefusesEveryMalformedBodyOfTheIndex) {
     for (dom::element bad : index["negative_bodies"].get_array()) {
         SCOPED_TRACE(std::string(bad["name"].get_string().value()));
         std::string_view text;
-        const std::string body = bad["body"].get(text) ? test::from_base64(bad["body_base64"].get_string().value())
-                                                       : std::string(text);
+        const std::string body = bad["body"].get(text)
+                                     ? test::from_base64(bad["body_base64"].get_string().value())
+                                     : std::string(text);
         auto event = parse_event(body);
         ASSERT_FALSE(event);
         EXPECT_EQ(event.error(), Errc::malformed_body);
@@ -126,17 +128,20 @@ TEST(ParseEvent, NamesThePlaceOfEveryMistake) {
         {R"({"message":{"type":"a","type":"b"}})", "message.type: given twice"},
         {R"({"message":{"type":"a"},"message":{}})", "message: given twice"},
         {R"({"message":{"type":"tool-calls"}})", "message.tool_call_list: missing"},
-        {R"({"message":{"type":"tool-calls","toolCallList":{}}})", "message.toolCallList: expected array, found object"},
+        {R"({"message":{"type":"tool-calls","toolCallList":{}}})",
+         "message.toolCallList: expected array, found object"},
         {R"({"message":{"type":"tool-calls","toolCallList":[{"id":"a","function":{"name":"b"}},{"id":3,"function":{"name":"c"}}]}})",
          "message.toolCallList[1].id: expected string, found number"},
         {R"({"message":{"type":"tool-calls","tool_call_list":[{"id":"a","function":{}}]}})",
          "message.tool_call_list[0].function.name: missing"},
-        {R"({"eventType":"tool-calls","tasksInitiated":[{"taskName":"x"}]})", "tasksInitiated[0].taskId: missing"},
+        {R"({"eventType":"tool-calls","tasksInitiated":[{"taskName":"x"}]})",
+         "tasksInitiated[0].taskId: missing"},
         {"{\"message\":\n  {\"type\" \"x\"}}", "body:2:11: "},
         {"{\"message\":{}} x", "body:1:16: "},
         {"{\"message\":{\"a\":[1,2,}}", "body:1:22: "},
         {"{\"message\":{\"a\":tru}}", "body:1:17"},
         {"{\"message\":{\"a\":01}}", "body:1:17: "},
+        {"{\"message\":[n]}", "body:1:13: "},
         {"{\"message\":\"unclosed", "body: "},
         {"\xff", "body: "},
         {"", "body: "},
@@ -151,7 +156,8 @@ TEST(ParseEvent, NamesThePlaceOfEveryMistake) {
 }
 
 TEST(ParseEvent, TakesUnknownAndMistypedMembersForUnknown) {
-    auto event = parse_event(R"({"message":{"type":"assistant.speechStarted","call":7,"customer":{"number":31},
+    auto event =
+        parse_event(R"({"message":{"type":"assistant.speechStarted","call":7,"customer":{"number":31},
         "phone_number":[],"timestamp":true,"assistant":"x","future":{"a":[1]}}})");
     ASSERT_TRUE(event) << event.error().what();
     EXPECT_EQ(event->kind, EventKind::other);
@@ -186,18 +192,20 @@ Invocation invocation_of(Event event) {
 TEST(Invocation, IsTheEventOfTheContractWithEveryKey) {
     auto event = parse_event(test::fixture("camel-tool-calls-single.json"));
     ASSERT_TRUE(event);
-    EXPECT_EQ(to_json(invocation_of(*std::move(event)), 1, 7980ms),
-              R"({"id":"01J","type":"tool-calls","source":"main","dialect":"camel",)"
-              R"("sent_at":"2025-12-13T12:00:00.000Z","received_at":"2025-12-13T12:00:01.500Z","attempt":1,)"
-              R"("deadline_ms":7980,"call":{"id":"5c4d030f-43e3-4e65-899e-8148521e660f","direction":"inbound",)"
-              R"("status":"in-progress","pipeline":null},"caller":"+31612345678","called":"+31850835037",)"
-              R"("called_name":"Flireo Demo","tool_call":{"id":"tool_abc123def456","name":"lookup_contact",)"
-              R"("arguments":{"query":"Voorbeeld Klant"}},"report":null,"error":null,"end_reason":null,)"
-              R"("metadata":{},"assistant":{}})");
+    EXPECT_EQ(
+        to_json(invocation_of(*std::move(event)), 1, 7980ms),
+        R"({"id":"01J","type":"tool-calls","source":"main","dialect":"camel",)"
+        R"("sent_at":"2025-12-13T12:00:00.000Z","received_at":"2025-12-13T12:00:01.500Z","attempt":1,)"
+        R"("deadline_ms":7980,"call":{"id":"5c4d030f-43e3-4e65-899e-8148521e660f","direction":"inbound",)"
+        R"("status":"in-progress","pipeline":null},"caller":"+31612345678","called":"+31850835037",)"
+        R"("called_name":"Flireo Demo","tool_call":{"id":"tool_abc123def456","name":"lookup_contact",)"
+        R"("arguments":{"query":"Voorbeeld Klant"}},"report":null,"error":null,"end_reason":null,)"
+        R"("metadata":{},"assistant":{}})");
 }
 
 TEST(Invocation, WritesMillisecondTimesAsIsoAndNullWhereUnknown) {
-    auto event = parse_event(R"({"eventType":"status-update","eventTimestamp":1756368117035,"status":"ended"})");
+    auto event =
+        parse_event(R"({"eventType":"status-update","eventTimestamp":1756368117035,"status":"ended"})");
     ASSERT_TRUE(event);
     EXPECT_EQ(to_json(invocation_of(*std::move(event)), 2, 0ms),
               R"({"id":"01J","type":"status-update","source":"main","dialect":"legacy",)"

@@ -5,21 +5,25 @@
 namespace hookswitch {
 namespace {
 
-constexpr std::string_view kReply = R"({"assistant":{"first_message":"Hi","tts_config":{"voice_id":"v","model":"m"},)"
-                                    R"("llm_config":{"tools":[{"name":"t","async_response":"wait",)"
-                                    R"("parameters":{"first_message":"mine"}}]},)"
-                                    R"("analysis_plan":{"structured_data_plan":{"schema":{"voice_id":"mine"}},)"
-                                    R"("min_messages_threshold":2},"metadata":{"first_message":"mine"},)"
-                                    R"("silence_timeout_seconds":9},"max_duration_seconds":300})";
+constexpr std::string_view kReply =
+    R"({"assistant":{"first_message":"Hi","tts_config":{"voice_id":"v","model":"m"},)"
+    R"("llm_config":{"tools":[{"name":"t","async_response":"wait",)"
+    R"("parameters":{"first_message":"mine"}}]},)"
+    R"("analysis_plan":{"structured_data_plan":{"schema":{"voice_id":"mine"}},)"
+    R"("min_messages_threshold":2},"metadata":{"first_message":"mine"},)"
+    R"("silence_timeout_seconds":9},"max_duration_seconds":300})";
 
-TEST(AssistantReply, LeavesSnakeCaseAlone) { EXPECT_EQ(assistant_reply(Dialect::snake, kReply).value(), kReply); }
+TEST(AssistantReply, LeavesSnakeCaseAlone) {
+    EXPECT_EQ(assistant_reply(Dialect::snake, kReply).value(), kReply);
+}
 
 TEST(AssistantReply, SpellsEveryKeyOfTheFieldMapInCamelCase) {
-    EXPECT_EQ(assistant_reply(Dialect::camel, kReply).value(),
-              R"({"assistant":{"firstMessage":"Hi","tts_config":{"voiceId":"v","model":"m"},)"
-              R"("llm_config":{"tools":[{"name":"t","asyncResponse":"wait","parameters":{"first_message":"mine"}}]},)"
-              R"("analysisPlan":{"structuredDataPlan":{"schema":{"voice_id":"mine"}},"minMessagesThreshold":2},)"
-              R"("metadata":{"first_message":"mine"},"silence_timeout_seconds":9},"maxDurationSeconds":300})");
+    EXPECT_EQ(
+        assistant_reply(Dialect::camel, kReply).value(),
+        R"({"assistant":{"firstMessage":"Hi","tts_config":{"voiceId":"v","model":"m"},)"
+        R"("llm_config":{"tools":[{"name":"t","asyncResponse":"wait","parameters":{"first_message":"mine"}}]},)"
+        R"("analysisPlan":{"structuredDataPlan":{"schema":{"voice_id":"mine"}},"minMessagesThreshold":2},)"
+        R"("metadata":{"first_message":"mine"},"silence_timeout_seconds":9},"maxDurationSeconds":300})");
 }
 
 TEST(AssistantReply, TakesCamelCaseForSnakeCaseToo) {
@@ -28,11 +32,12 @@ TEST(AssistantReply, TakesCamelCaseForSnakeCaseToo) {
 }
 
 TEST(AssistantReply, NamesTheBlocksOfTheLegacyDialectAndMovesTheLimitIntoTheAssistant) {
-    EXPECT_EQ(assistant_reply(Dialect::legacy, kReply).value(),
-              R"({"assistant":{"firstMessage":"Hi","voice":{"voiceId":"v","model":"m"},)"
-              R"("model":{"tools":[{"name":"t","asyncResponse":"wait","parameters":{"first_message":"mine"}}]},)"
-              R"("analysisPlan":{"structuredDataPlan":{"schema":{"voice_id":"mine"}},"minMessagesThreshold":2},)"
-              R"("metadata":{"first_message":"mine"},"silence_timeout_seconds":9,"maxDurationSeconds":300}})");
+    EXPECT_EQ(
+        assistant_reply(Dialect::legacy, kReply).value(),
+        R"({"assistant":{"firstMessage":"Hi","voice":{"voiceId":"v","model":"m"},)"
+        R"("model":{"tools":[{"name":"t","asyncResponse":"wait","parameters":{"first_message":"mine"}}]},)"
+        R"("analysisPlan":{"structuredDataPlan":{"schema":{"voice_id":"mine"}},"minMessagesThreshold":2},)"
+        R"("metadata":{"first_message":"mine"},"silence_timeout_seconds":9,"maxDurationSeconds":300}})");
     EXPECT_EQ(assistant_reply(Dialect::legacy, R"({"max_duration_seconds":5})").value(),
               R"({"assistant":{"maxDurationSeconds":5}})");
     EXPECT_EQ(assistant_reply(Dialect::legacy, R"({"error":"closed"})").value(), R"({"error":"closed"})");

@@ -99,7 +99,7 @@ TEST(FirstDifference, NamesThePlaceAndBothValues) {
         RecordedReply recorded, got;
         const char *where, *was, *is;
     } const cases[] = {
-        {{200, "{}"}, {503, "{}"}, "status", "200", "503"},
+        {{200, "{}"}, {503, "{}"}, "status", "200 {}", "503 {}"},
         {{200, R"({"results":[{"id":1},{"result":{"name":"Jan"}}]})"},
          {200, R"({"results":[{"id":1},{"result":{"name":"Piet"}}]})"},
          "reply.results[1].result.name",

@@ -125,11 +125,26 @@ TEST_F(ReplayCommand, SummarisesInJson) {
     EXPECT_FALSE(bool(root["ok"]));
     EXPECT_TRUE(root["stopped"].is_null());
     EXPECT_EQ(std::int64_t(root["statuses"]["503"]), 1);
-    EXPECT_EQ(std::string_view(root["failures"].at(0)["place"]), file + ":2");
-    EXPECT_EQ(std::string_view(root["failures"].at(0)["why"]), R"(answered 503: {"error":"full"})");
+    EXPECT_EQ(std::string_view(root["mismatches"].at(0)["place"]), file + ":2");
     EXPECT_EQ(std::string_view(root["mismatches"].at(0)["where"]), "status");
+    EXPECT_EQ(std::string_view(root["mismatches"].at(0)["got"]), R"(503 {"error":"full"})");
+    EXPECT_EQ(std::string_view(root["failures"].at(0)["place"]), file + ":3");
     for (const char* name : {"p50", "p90", "p99", "p99.9", "max"})
         EXPECT_GT(double(root["latency_ms"][name]), 0) << name;
+}
+
+TEST_F(ReplayCommand, ListsTheFirstFailuresAndCountsTheRest) {
+    StubServer server([](const ServedRequest&) { return http_reply(400, "{}"); });
+    std::string content;
+    for (int n = 0; n < 12; ++n) content += recorded(kBody, R"("reply":{"status":400,"body":"{}"})");
+    const std::string file = dir_.write("calls.jsonl", content);
+    EXPECT_EQ(hookswitch({"replay", "--to", "http://" + server.address(), "--secret-file", secret_,
+                          "--compare", file}),
+              1)
+        << "equal, but not 2xx";
+    const std::string tenth = file + ":10: answered 400: {}\n... and 2 more like these\n12 sent ";
+    EXPECT_NE(out().find(tenth), std::string::npos) << out();
+    EXPECT_NE(out().find("\nstatus   400: 12\n"), std::string::npos) << out();
 }
 
 TEST_F(ReplayCommand, StopsAtABrokenLine) {

@@ -14,7 +14,8 @@ using namespace std::chrono_literals;
 std::string generated(dom::element generator) {
     std::string body;
     if (generator["kind"].get_string().value() == "byte_formula") {
-        for (std::uint64_t i = 0; i < std::uint64_t(generator["length"]); ++i) body += static_cast<char>(i % 251);
+        for (std::uint64_t i = 0; i < std::uint64_t(generator["length"]); ++i)
+            body += static_cast<char>(i % 251);
         return body;
     }
     for (dom::element part : generator["parts"].get_array()) {
@@ -40,13 +41,15 @@ std::string text_of(dom::element vector, std::string_view key) {
 TEST(SigningKey, GivesEveryKnownAnswer) {
     dom::parser parser;
     std::size_t seen = 0;
-    for (dom::element vector : test::json_fixture(parser, "signatures.json")["known_answer_vectors"].get_array()) {
+    for (dom::element vector :
+         test::json_fixture(parser, "signatures.json")["known_answer_vectors"].get_array()) {
         SCOPED_TRACE(text_of(vector, "name"));
         ++seen;
         const std::string body = body_of(vector);
         ASSERT_EQ(body.size(), std::uint64_t(vector["body_bytes"]));
         const SigningKey key{Secret(text_of(vector, "secret"))};
-        EXPECT_EQ("sha256=" + key.sign(text_of(vector, "timestamp"), body), text_of(vector, "expected_header"));
+        EXPECT_EQ("sha256=" + key.sign(text_of(vector, "timestamp"), body),
+                  text_of(vector, "expected_header"));
     }
     EXPECT_EQ(seen, 37u);
 }
@@ -60,7 +63,8 @@ TEST(Verify, GivesEveryVerdictOfTheVectors) {
         SignaturePolicy policy;
         policy.keys.emplace_back(Secret(text_of(c, "secret")));
         policy.max_age = std::chrono::seconds(std::int64_t(c["max_age_seconds"]));
-        const std::string signature = text_of(c, "signature_header"), timestamp = text_of(c, "timestamp_header");
+        const std::string signature = text_of(c, "signature_header"),
+                          timestamp = text_of(c, "timestamp_header");
         const SignatureHeaders headers{signature, timestamp};
         const std::string body = body_of(c);
         const std::chrono::system_clock::time_point now{std::chrono::seconds(std::int64_t(c["now"]))};

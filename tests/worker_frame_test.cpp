@@ -172,8 +172,9 @@ TEST(ParseWorkerFrame, SaysWhyALineIsGarbage) {
         SCOPED_TRACE(c.line);
         EXPECT_EQ(parse<Garbage>(c.line).why, c.why);
     }
-    for (const std::string& line : {std::string(), std::string("hello"), std::string("{\"id\":\"e1\""),
-                                    std::string("{\"id\":\"\xff\"}"), std::string(100'000, '[')}) {
+    for (const std::string& line :
+         {std::string(), std::string("hello"), std::string("{\"id\":\"e1\""), std::string("{\"id\":[n]}"),
+          std::string("{\"id\":\"\xff\"}"), std::string(100'000, '[')}) {
         SCOPED_TRACE(line.substr(0, 20));
         EXPECT_TRUE(parse<Garbage>(line).why.starts_with("not JSON: "));
     }

@@ -310,6 +310,17 @@ TEST_F(WorkerTest, KillsWhatDoesNotStop) {
     EXPECT_EQ(why(unfinished), "the worker pool was stopped");
 }
 
+TEST_F(WorkerTest, CanBeHurriedWhileItStops) {
+    start_ready();
+    give(tool_call("hold"));
+    bool patient = false, hurried = false, late = false;
+    pool->stop(steady_clock::now() + 1h, [&] { patient = true; });
+    pool->stop(steady_clock::now(), [&] { hurried = true; });
+    EXPECT_TRUE(until([&] { return patient && hurried; }));
+    pool->stop(steady_clock::now(), [&] { late = stopped = true; });
+    EXPECT_TRUE(until([&] { return late; }));
+}
+
 TEST_F(WorkerTest, StopsWhileItsWorkersAreStarting) {
     how("silent");
     settings.workers = 2;

@@ -95,7 +95,8 @@ std::optional<std::string_view> direction_of(std::optional<std::string_view> cal
 }
 
 // Protocol 1.1: snake wins where both could be meant.
-void tell_dialect(Event& event, const Message& message, std::optional<std::string_view> call_type, Dialect fallback) {
+void tell_dialect(Event& event, const Message& message, std::optional<std::string_view> call_type,
+                  Dialect fallback) {
     const auto has = [&](auto test) { return call_type && std::ranges::any_of(*call_type, test); };
     if (message.snake || has([](char c) { return c == '_'; }))
         event.dialect = Dialect::snake;

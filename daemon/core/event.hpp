@@ -55,7 +55,7 @@ struct Event {
     Dialect dialect = Dialect::snake;
     bool dialect_undetermined = false;  // nothing in the body told; `dialect` is the configured one
 
-    std::string_view call_id;  // empty when the event is not about a call
+    std::string_view call_id;                   // empty when the event is not about a call
     std::optional<std::string_view> direction;  // inbound, outbound, web; unknown values as sent
     std::optional<std::string_view> status, pipeline;
     std::optional<std::string_view> caller, called, called_name, error, end_reason;
@@ -67,7 +67,7 @@ struct Event {
     std::optional<std::string_view> sent_at_text;
 
     std::vector<ToolCall> tool_calls;
-    std::optional<Report> report;                              // end-of-call-report only
+    std::optional<Report> report;                               // end-of-call-report only
     std::optional<simdjson::dom::element> metadata, assistant;  // as echoed by the platform
 
     // Declared last to be seen as what it is: the owner of every view above.

@@ -23,7 +23,9 @@ public:
         return *this;
     }
     void raw(std::string_view json) { out_ += json; }
-    void text(std::optional<std::string_view> value) { value ? append_json_string(out_, *value) : raw("null"); }
+    void text(std::optional<std::string_view> value) {
+        value ? append_json_string(out_, *value) : raw("null");
+    }
     void json(std::optional<simdjson::dom::element> value, std::string_view otherwise = "null") {
         value ? append_json(out_, *value) : raw(otherwise);
     }
@@ -74,8 +76,7 @@ void write_report(Writer& out, const Event& event) {
 
 // Crockford's base 32, as the ULID specification prescribes.
 void append_base32(std::string& out, std::uint64_t value, int digits) {
-    for (int i = digits - 1; i >= 0; --i)
-        out += "0123456789ABCDEFGHJKMNPQRSTVWXYZ"[(value >> (5 * i)) & 31];
+    for (int i = digits - 1; i >= 0; --i) out += "0123456789ABCDEFGHJKMNPQRSTVWXYZ"[(value >> (5 * i)) & 31];
 }
 
 struct Ulid {
@@ -98,8 +99,8 @@ void randomize(Ulid& id) {
 
 std::string new_event_id(std::chrono::system_clock::time_point now) {
     thread_local Ulid last;
-    const auto ms = static_cast<std::uint64_t>(
-        std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count());
+    const auto ms =
+        static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count());
     constexpr std::uint64_t kLowBits = 0xffffffffff;
     if (ms > last.ms) {
         last.ms = ms;

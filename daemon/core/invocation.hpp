@@ -13,10 +13,10 @@
 namespace hookswitch {
 
 struct Invocation {
-    std::string id;                      // ULID: unique, sorts by time, the same for every attempt
-    std::shared_ptr<const Event> event;  // never null
-    const ToolCall* tool_call = nullptr;  // one of event->tool_calls; null for other kinds
-    std::string_view source;             // name of the source; lives as long as the configuration
+    std::string id;                           // ULID: unique, sorts by time, the same for every attempt
+    std::shared_ptr<const Event> event;       // never null
+    const ToolCall* tool_call = nullptr;      // one of event->tool_calls; null for other kinds
+    std::string_view source;                  // name of the source; lives as long as the configuration
     std::shared_ptr<const void> keeps_alive;  // owner of `source`
     std::chrono::system_clock::time_point received_at;
     std::chrono::steady_clock::time_point deadline;  // when the dispatcher gives up on the answer

@@ -53,7 +53,11 @@ simdjson::error_code visit(od::value value, int depth = 1000) {
             bool b;
             return value.get_bool().get(b);
         }
-        case od::json_type::null: return value.is_null() ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR;
+        case od::json_type::null: {
+            bool null = false;
+            if (auto e = value.is_null().get(null)) return e;
+            return null ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR;
+        }
     }
     return simdjson::UNEXPECTED_ERROR;
 }

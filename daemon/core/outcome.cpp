@@ -14,9 +14,7 @@ Result<Document> parse_reply(std::string_view reply) {
     return doc;
 }
 
-std::string_view id_key(Dialect dialect) {
-    return dialect == Dialect::snake ? "tool_call_id" : "toolCallId";
-}
+std::string_view id_key(Dialect dialect) { return dialect == Dialect::snake ? "tool_call_id" : "toolCallId"; }
 
 // The legacy dialect knows the duration limit only as a member of the assistant.
 std::string legacy_assistant_reply(dom::object reply) {
@@ -73,7 +71,8 @@ Result<std::string> tool_result(Dialect dialect, std::string_view reply) {
     return out;
 }
 
-std::string tool_results(Dialect dialect, std::span<const ToolCall> calls, std::span<const std::string> results) {
+std::string tool_results(Dialect dialect, std::span<const ToolCall> calls,
+                         std::span<const std::string> results) {
     std::size_t size = 16;
     for (const auto& r : results) size += r.size() + 64;
     std::string out;

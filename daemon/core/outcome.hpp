@@ -32,6 +32,7 @@ Result<std::string> tool_result(Dialect dialect, std::string_view reply);
 
 /// The body for a tool-calls event: {"results":[...]} in the order of `calls`. `results[i]` is the
 /// JSON value from tool_result for `calls[i]`.
-std::string tool_results(Dialect dialect, std::span<const ToolCall> calls, std::span<const std::string> results);
+std::string tool_results(Dialect dialect, std::span<const ToolCall> calls,
+                         std::span<const std::string> results);
 
 }  // namespace hookswitch

@@ -86,6 +86,10 @@ std::string show(dom::element value) {
     return one_line(text);
 }
 
+std::string show(const RecordedReply& reply) {
+    return std::to_string(reply.status) + " " + one_line(reply.body);
+}
+
 // Walks two values side by side; `path` is where it stands, and after a difference where that is.
 class Comparison {
 public:
@@ -180,8 +184,7 @@ Result<RecordedDelivery> parse_delivery(std::string_view line) {
 }
 
 std::optional<ReplyDifference> first_difference(const RecordedReply& recorded, const RecordedReply& got) {
-    if (recorded.status != got.status)
-        return ReplyDifference{"status", std::to_string(recorded.status), std::to_string(got.status)};
+    if (recorded.status != got.status) return ReplyDifference{"status", show(recorded), show(got)};
     if (recorded.body == got.body) return std::nullopt;
     const auto before = Document::parse(recorded.body), now = Document::parse(got.body);
     if (before && now) return Comparison("reply").compare(before->root(), now->root());

@@ -32,7 +32,8 @@ struct RecordedDelivery {
 /// the body, and nothing else is known of it. Unknown members are ignored. Errc::malformed_body.
 Result<RecordedDelivery> parse_delivery(std::string_view line);
 
-/// Where two replies part. Values are JSON text, shortened to fit on a line of a terminal.
+/// Where two replies part. Values are JSON text, or status and body, shortened to fit on a line of a
+/// terminal.
 struct ReplyDifference {
     std::string where;  // "status", "reply", or the path within it: "reply.results[0].result"
     std::string recorded, got;

@@ -22,18 +22,18 @@
 namespace hookswitch {
 
 enum class Errc {
-    bad_signature = 1,    // the sender could not prove who it is; never say why to the peer
-    malformed_body,       // not JSON, or JSON of the wrong shape
-    bad_request,          // not HTTP as RFC 9112 wants it, or a shape that proxies read differently
-    head_too_large,       // request line and header fields over their limits
-    body_too_large,       // over max_body
-    not_found,            // no source at this path
-    method_not_allowed,   // not POST
-    request_timeout,      // the peer was too slow
-    connection_closed,    // the peer is gone; nobody to answer
-    deadline_exceeded,    // our own deadline, not the peer's
-    handler_failed,       // the handler answered, and the answer was an error
-    overloaded,           // shed on purpose; the sender should retry
+    bad_signature = 1,   // the sender could not prove who it is; never say why to the peer
+    malformed_body,      // not JSON, or JSON of the wrong shape
+    bad_request,         // not HTTP as RFC 9112 wants it, or a shape that proxies read differently
+    head_too_large,      // request line and header fields over their limits
+    body_too_large,      // over max_body
+    not_found,           // no source at this path
+    method_not_allowed,  // not POST
+    request_timeout,     // the peer was too slow
+    connection_closed,   // the peer is gone; nobody to answer
+    deadline_exceeded,   // our own deadline, not the peer's
+    handler_failed,      // the handler answered, and the answer was an error
+    overloaded,          // shed on purpose; the sender should retry
     invalid_config,
 };
 
@@ -93,9 +93,9 @@ inline Error fail(Errc code, std::string what) { return {make_error_code(code), 
 // coroutines. A Result<void> needs no macro: `if (auto r = f(); !r) return r.error();`
 #define HOOKSWITCH_CAT2_(a, b) a##b
 #define HOOKSWITCH_CAT_(a, b) HOOKSWITCH_CAT2_(a, b)
-#define HOOKSWITCH_TRY_(keyword, tmp, decl, ...)   \
-    auto tmp = (__VA_ARGS__);                 \
-    if (!tmp) keyword std::move(tmp).error(); \
+#define HOOKSWITCH_TRY_(keyword, tmp, decl, ...) \
+    auto tmp = (__VA_ARGS__);                    \
+    if (!tmp) keyword std::move(tmp).error();    \
     decl = *std::move(tmp)
 #define TRY(decl, ...) HOOKSWITCH_TRY_(return, HOOKSWITCH_CAT_(try_, __LINE__), decl, __VA_ARGS__)
 #define CO_TRY(decl, ...) HOOKSWITCH_TRY_(co_return, HOOKSWITCH_CAT_(try_, __LINE__), decl, __VA_ARGS__)

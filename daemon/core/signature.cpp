@@ -80,8 +80,8 @@ bool SigningKey::matches(std::string_view hex, std::string_view timestamp, std::
     return CRYPTO_memcmp(sign(timestamp, body).data(), hex.data(), kHexDigits) == 0;
 }
 
-Result<VerifiedBody> verify(const SignaturePolicy& policy, const SignatureHeaders& headers, std::string_view body,
-                            std::chrono::system_clock::time_point now) {
+Result<VerifiedBody> verify(const SignaturePolicy& policy, const SignatureHeaders& headers,
+                            std::string_view body, std::chrono::system_clock::time_point now) {
     if (policy.insecure_no_signature) return VerifiedBody(body);
     if (headers.signature.empty()) return refuse("signature missing");
     if (headers.timestamp.empty()) return refuse("timestamp missing");
@@ -95,7 +95,8 @@ Result<VerifiedBody> verify(const SignaturePolicy& policy, const SignatureHeader
 
     const auto age = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count() - sent_at;
     if (age > policy.max_age.count()) return refuse("timestamp is " + std::to_string(age) + " s old");
-    if (-age > policy.max_age.count()) return refuse("timestamp is " + std::to_string(-age) + " s in the future");
+    if (-age > policy.max_age.count())
+        return refuse("timestamp is " + std::to_string(-age) + " s in the future");
 
     constexpr std::string_view kPrefix = "sha256=";
     std::string_view hex = headers.signature;

@@ -50,8 +50,9 @@ private:
 };
 
 struct SignaturePolicy {
-    std::vector<SigningKey> keys;       // any one may match, so that secrets can be rotated
-    std::chrono::seconds max_age{300};  // how far the sender's clock may differ from ours, both ways, inclusive
+    std::vector<SigningKey> keys;  // any one may match, so that secrets can be rotated
+    std::chrono::seconds max_age{
+        300};  // how far the sender's clock may differ from ours, both ways, inclusive
     bool insecure_no_signature = false;  // accept everything; the operator asked for it by this name
 };
 
@@ -76,8 +77,8 @@ private:
 
 /// Checks signature and freshness. Errc::bad_signature for every way of being wrong; what() says
 /// which, for the operator's log; the peer is never told. Cheap checks first, the MAC last.
-Result<VerifiedBody> verify(const SignaturePolicy& policy, const SignatureHeaders& headers, std::string_view body,
-                            std::chrono::system_clock::time_point now);
+Result<VerifiedBody> verify(const SignaturePolicy& policy, const SignatureHeaders& headers,
+                            std::string_view body, std::chrono::system_clock::time_point now);
 
 /// Removes one trailing newline ("\n" or "\r\n"), which editors and `echo` leave in secret files.
 std::string_view without_newline(std::string_view secret);

@@ -38,7 +38,8 @@ std::string bound_name(const asio::basic_socket_acceptor<Generic>& acceptor) {
     return name_of(address);
 }
 
-Result<Listener> listen_on(asio::io_context& context, const Generic::endpoint& endpoint, const std::string& name) {
+Result<Listener> listen_on(asio::io_context& context, const Generic::endpoint& endpoint,
+                           const std::string& name) {
     asio::basic_socket_acceptor<Generic> acceptor(context);
     const int family = endpoint.protocol().family();
     error_code ec;
@@ -112,7 +113,8 @@ Result<std::vector<Listener>> listen_inherited(asio::io_context& context) {
         listeners.push_back({std::move(acceptor), std::move(name), {}});
     }
     if (listeners.empty())
-        return fail(Errc::invalid_config, "listen on systemd: no sockets were passed: enable hookswitch.socket");
+        return fail(Errc::invalid_config,
+                    "listen on systemd: no sockets were passed: enable hookswitch.socket");
     return listeners;
 }
 

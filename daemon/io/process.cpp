@@ -115,7 +115,7 @@ std::vector<std::string> merged_environment(const std::map<std::string, std::str
         const std::string name(text.substr(0, text.find('=')));
         if (!added.contains(name) && !is_about_the_daemon(name)) merged.emplace_back(text);
     }
-    for (const auto& [name, value] : added) merged.push_back(name + "=" + value);
+    for (const auto& [name, value] : added) merged.emplace_back(name).append("=").append(value);
     return merged;
 }
 
@@ -156,7 +156,7 @@ std::string ExitStatus::describe() const {
 }
 
 Result<std::unique_ptr<Process>> Process::spawn(const ProcessCommand& command,
-                                                boost::asio::any_io_executor executor) {
+                                                const boost::asio::any_io_executor& executor) {
     if (command.argv.empty()) return fail(system_error(EINVAL), "start a process: no command");
     ::signal(SIGPIPE, SIG_IGN);
 

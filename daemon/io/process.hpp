@@ -42,7 +42,7 @@ public:
     /// Returns once the program runs. Fails with the system's error, naming program or directory.
     /// Makes the daemon ignore SIGPIPE, which a pipe to a dying child would otherwise raise.
     static Result<std::unique_ptr<Process>> spawn(const ProcessCommand& command,
-                                                  boost::asio::any_io_executor executor);
+                                                  const boost::asio::any_io_executor& executor);
 
     /// Kills what still runs.
     ~Process();

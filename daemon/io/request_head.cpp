@@ -32,7 +32,9 @@ protected:
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
     std::size_t on_body_impl(BeastText text, error_code&) override { return text.size(); }
     void on_chunk_header_impl(std::uint64_t, BeastText, error_code&) override {}
-    std::size_t on_chunk_body_impl(std::uint64_t, BeastText text, error_code&) override { return text.size(); }
+    std::size_t on_chunk_body_impl(std::uint64_t, BeastText text, error_code&) override {
+        return text.size();
+    }
     void on_finish_impl(error_code&) override {}
 };
 
@@ -55,7 +57,8 @@ private:
     }
 
     void on_field_impl(http::field field, BeastText name, BeastText value, error_code& ec) override {
-        if (++fields_ > limits_.fields) return refuse(ec, fail(Errc::head_too_large, "too many header fields"));
+        if (++fields_ > limits_.fields)
+            return refuse(ec, fail(Errc::head_too_large, "too many header fields"));
         switch (field) {
             case http::field::content_length: return content_length_is(value, ec);
             case http::field::transfer_encoding: return transfer_encoding_is(value, ec);
@@ -83,7 +86,8 @@ private:
 
     void transfer_encoding_is(BeastText value, error_code& ec) {
         if (head_.chunked) return refuse(ec, bad_request("Transfer-Encoding given twice"));
-        if (!beast::iequals(value, "chunked")) return refuse(ec, bad_request("Transfer-Encoding is not 'chunked'"));
+        if (!beast::iequals(value, "chunked"))
+            return refuse(ec, bad_request("Transfer-Encoding is not 'chunked'"));
         head_.chunked = true;
     }
 
@@ -133,7 +137,8 @@ Result<std::size_t> HeadScanner::scan(std::string_view buffer, const HeadLimits&
     if (!buffer.empty() && !begins_a_method(buffer[0])) return bad_request("does not begin with a method");
     const std::string_view within = buffer.substr(0, limits.bytes);
     while (scanned_ < within.size()) {
-        const auto* found = static_cast<const char*>(std::memchr(within.data() + scanned_, '\n', within.size() - scanned_));
+        const auto* found =
+            static_cast<const char*>(std::memchr(within.data() + scanned_, '\n', within.size() - scanned_));
         if (!found) {
             scanned_ = within.size();
             break;
@@ -141,7 +146,8 @@ Result<std::size_t> HeadScanner::scan(std::string_view buffer, const HeadLimits&
         const auto at = static_cast<std::size_t>(found - within.data());
         if (at == 0 || within[at - 1] != '\r') return bad_request("a line does not end in CR LF");
         if (at - line_ == 1) return at + 1;
-        if (line_ > 0 && (within[line_] == ' ' || within[line_] == '\t')) return bad_request("a field is folded");
+        if (line_ > 0 && (within[line_] == ' ' || within[line_] == '\t'))
+            return bad_request("a field is folded");
         line_ = scanned_ = at + 1;
     }
     if (within.size() == limits.bytes)
@@ -169,7 +175,8 @@ struct ChunkDecoder::Parser final : QuietParser {
     // Beast unfolds into memory of its own; what lies elsewhere than the input was folded.
     void on_field_impl(http::field, BeastText, BeastText value, error_code& ec) override {
         const std::less<const char*> before;
-        const bool elsewhere = before(value.data(), input.data()) || before(input.data() + input.size(), value.data());
+        const bool elsewhere =
+            before(value.data(), input.data()) || before(input.data() + input.size(), value.data());
         if (!value.empty() && elsewhere && !input.empty()) ec = http::error::bad_value;
     }
     std::size_t on_chunk_body_impl(std::uint64_t, BeastText text, error_code&) override {

@@ -44,7 +44,9 @@ void notify(std::string_view state) {
     if (address.sun_path[0] == '@') address.sun_path[0] = '\0';  // the abstract namespace
     const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return;
-    sendto(fd, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
+    // Not waiting: a manager that does not read must not stop calls from being answered.
+    sendto(fd, state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+           reinterpret_cast<const sockaddr*>(&address),
            static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size));
     close(fd);
 }

@@ -1,6 +1,7 @@
 """Stopping with requests in flight: everything that was taken is answered, and then it ends."""
 
 import contextlib
+import signal
 import socket
 import threading
 import time
@@ -36,6 +37,16 @@ class Drain(unittest.TestCase):
                 pass
             self.assertLess(time.monotonic(), deadline, "still accepting")
 
+    def assert_served_to_the_end(self, connection, response):
+        """This answer, and perhaps a few more until the news of the stop has come round; the last one says so."""
+        deadline = time.monotonic() + PATIENCE
+        while not response.closes:
+            self.assertEqual((response.status, only_result(response)), (200, "ok"))
+            self.assertLess(time.monotonic(), deadline, "no end of it")
+            response = connection.ask(request(tool_calls("quick")))
+        self.assertEqual((response.status, only_result(response)), (200, "ok"))
+        connection.expect_end()
+
     def test_requests_in_flight_are_answered(self):
         daemon = self.start(concurrency=16)
         with contextlib.ExitStack() as stack:
@@ -69,9 +80,7 @@ class Drain(unittest.TestCase):
             daemon.terminate()
             daemon.wait_for("server.stopping")
             for connection, rest in ((head, data[40:]), (body, data[-5:])):
-                response = connection.ask(rest)
-                self.assertEqual(response.status, 200)
-                self.assertTrue(response.closes)
+                self.assert_served_to_the_end(connection, connection.ask(rest))
         daemon.expect_exit(0)
 
     def test_a_kept_connection_gets_one_more_answer(self):
@@ -82,10 +91,7 @@ class Drain(unittest.TestCase):
             event = self.control.event()
             daemon.terminate()
             daemon.wait_for("server.stopping")
-            response = kept.ask(request(tool_calls("quick")))
-            self.assertEqual((response.status, only_result(response)), (200, "ok"))
-            self.assertTrue(response.closes)
-            kept.expect_end()
+            self.assert_served_to_the_end(kept, kept.ask(request(tool_calls("quick"))))
             event.result("done")
             self.assertEqual(flight.response().status, 200)
         daemon.expect_exit(0)
@@ -153,6 +159,16 @@ class Drain(unittest.TestCase):
         for thread in threads:
             thread.join(PATIENCE)
         self.assertEqual({o for o in outcomes if o != 200}, set())
+
+    def test_a_stop_right_after_a_reload(self):
+        text = config(handlers=[reply("fixed", {"result": "ok"})], routes=[route("*", "fixed")])
+        for _ in range(8):
+            with Daemon(text) as daemon:
+                daemon.reload()
+        with Daemon(text) as daemon:
+            # And in the middle of one.
+            daemon.process.send_signal(signal.SIGHUP)
+            daemon.stop()
 
     def test_a_worker_that_never_answers_does_not_hold_the_exit_for_ever(self):
         daemon = self.start({"drain_timeout": "1s"})

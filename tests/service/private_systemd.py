@@ -56,11 +56,12 @@ class PrivateSystemd:
         mounts.mkdir()
         notify = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         notify.bind(str(address))
-        namespaces = ["--pid", "--fork", "--mount", "--cgroup", "--net", "--uts", "--ipc"]
-        # The shell puts itself into the cgroup, which then is the root of what unshare's child sees.
+        namespaces = ["--pid", "--fork", "--kill-child", "--mount", "--cgroup", "--net", "--uts", "--ipc"]
+        # The shell puts itself into the cgroup, which then is the root of what unshare's child sees. Should
+        # this test be killed, all of it goes too.
+        enter = 'echo $$ >"$0/cgroup.procs" && exec setpriv --pdeathsig KILL unshare "$@"'
         self._process = subprocess.Popen(
-            ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec unshare "$@"', self._cgroup, *namespaces,
-             BOOT, mounts, address],
+            ["sh", "-c", enter, self._cgroup, *namespaces, BOOT, mounts, address],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         stack.callback(self._end)
         while b"READY=1" not in self._hear(notify).split(b"\n"):

@@ -100,9 +100,10 @@ class Proxy:
         return dict(os.environ)
 
     def __enter__(self):
+        # Should this test be killed, the proxy goes too.
         self.process = subprocess.Popen(
-            self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            text=True, errors="replace", env=self.environment())
+            ["setpriv", "--pdeathsig", "TERM", *self.command], env=self.environment(),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
         self._wait_until_ready()
@@ -172,7 +173,8 @@ class Caddy(Proxy):
         config = self.write("Caddyfile", replaced(self.shipped("Caddyfile"), {
             "\nhooks.example.com {\n":
                 f"\n{HOST}:{self.port} {{\n\ttls {self.certificates}/cert.pem {self.certificates}/key.pem\n",
-            "\tauto_https disable_redirects\n": "\tauto_https disable_redirects\n\tadmin off\n\tdefault_bind 127.0.0.1\n",
+            "\tauto_https disable_redirects\n":
+                "\tauto_https disable_redirects\n\tadmin off\n\tdefault_bind 127.0.0.1\n",
             "reverse_proxy 127.0.0.1:8080": f"reverse_proxy {upstream}",
         }))
         arguments = ["--config", config, "--adapter", "caddyfile"]

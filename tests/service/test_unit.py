@@ -25,7 +25,8 @@ def directives(path):
 
 
 def analyze(*arguments):
-    return subprocess.run(["systemd-analyze", "--no-pager", *map(str, arguments)], capture_output=True, text=True, check=False)
+    command = ["systemd-analyze", "--no-pager", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 class Unit(unittest.TestCase):

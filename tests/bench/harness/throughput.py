@@ -1,4 +1,6 @@
 """Requests per second of every server under the same bodies, alternating, beside nginx's static 200."""
+import hashlib
+import timeit
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -94,6 +96,27 @@ def _row(contender, yardstick):
                {"per_second": rates, "ratios": ratios, "reports": reports})
 
 
+def _hash_row(workload, yardstick):
+    """How near to nginx a receiver could come that adds nothing but hashing the body."""
+    body, repeat = workload.body.encode(), 2_000
+
+    def seconds(data):
+        return min(timeit.repeat(lambda: hashlib.sha256(data).digest(), number=repeat, repeat=5)) / repeat
+
+    hashing = seconds(body) - seconds(b"")
+    serving = 1 / median(report["per_second"] for report in yardstick)
+    return Row("nginx plus SHA-256 of the body (computed)", f"{1 / (serving + hashing):,.0f}/s",
+               serving / (serving + hashing), f"{serving * 1e6:.1f} us + {hashing * 1e6:.1f} us: a bound for what checks",
+               data={"serving_seconds": serving, "hashing_seconds": hashing})
+
+
+def _rows(workload):
+    yardstick = workload.contenders[0].reports
+    rows = [_row(contender, yardstick) for contender in workload.contenders]
+    rows.insert(2, _hash_row(workload, yardstick))
+    return rows
+
+
 def measure(bench, names):
     """One group of rows for each of the named workloads."""
     workloads = [workload for workload in _workloads() if workload.name in names]
@@ -108,8 +131,7 @@ def measure(bench, names):
                 for contender in workload.contenders:
                     report = _one_round(bench, running[contender.server], workload, contender, body_file)
                     contender.reports.append(report)
-        groups = [Group(workload.name, f"{workload.title}, {bench.size.connections} connections",
-                        [_row(contender, workload.contenders[0].reports) for contender in workload.contenders])
+        groups = [Group(workload.name, f"{workload.title}, {bench.size.connections} connections", _rows(workload))
                   for workload in workloads]
         return groups + [_memory_after(running["hookswitch"], workloads)]
     finally:
