@@ -37,6 +37,18 @@ void report(std::exception_ptr thrown, const char* where) {
     }
 }
 
+// Runs a shard's context dry. A bug in one handler of an event must not take the others' calls along.
+void run_dry(asio::io_context& context) {
+    for (;;) {
+        try {
+            context.run();
+            return;
+        } catch (const std::exception&) {
+            report(std::current_exception(), "shard");
+        }
+    }
+}
+
 std::size_t shard_count(const ServerSettings& settings) {
     return settings.threads > 0 ? settings.threads : std::max(1u, std::thread::hardware_concurrency());
 }
@@ -72,7 +84,7 @@ void Server::start(Dispatcher& dispatcher, std::shared_ptr<const Routing> routin
     use(std::move(routing));
     for (auto& shard : shards_) asio::post(shard->context, [s = shard.get()] { s->start_ticking(); });
     for (std::size_t i = 1; i < shards_.size(); ++i)
-        threads_.emplace_back([shard = shards_[i].get()] { shard->context.run(); });
+        threads_.emplace_back([shard = shards_[i].get()] { run_dry(shard->context); });
     for (Listener& listener : listeners_)
         asio::co_spawn(home(), accept_from(listener), [](std::exception_ptr e) { report(e, "accept"); });
 }
@@ -179,7 +191,7 @@ void Server::release() {
 }
 
 void Server::run() {
-    home().run();
+    run_dry(home());
     for (auto& thread : threads_) thread.join();
     threads_.clear();
 }

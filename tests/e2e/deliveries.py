@@ -68,9 +68,9 @@ class Asking:
 
 def _message(dialect, kind, call_id, status, direction, caller, called, members):
     snake = dialect == "snake"
-    call_type = {"inbound": "inboundPhoneCall", "outbound": "outboundPhoneCall", "web": "webCall"}[direction]
+    call_type = "webCall" if direction == "web" else f"{direction}PhoneCall"
     if snake:
-        call_type = {"inbound": "inbound_phone_call", "outbound": "outbound_phone_call", "web": "web_call"}[direction]
+        call_type = "web_call" if direction == "web" else f"{direction}_phone_call"
     own, human = (called, caller) if direction == "inbound" else (caller, called)
     message = {
         "type": kind,
@@ -111,7 +111,8 @@ def tool_calls(*calls, dialect="camel", **more):
         tasks = [{"taskId": i, "taskName": n, "taskPayload": a} for i, n, a in full]
         return event_body("tool-calls", dialect, tasksInitiated=tasks, **more)
     entries = [{"id": i, "type": "function", "function": {"name": n, "arguments": a}} for i, n, a in full]
-    return event_body("tool-calls", dialect, **{"tool_call_list" if dialect == "snake" else "toolCallList": entries}, **more)
+    list_key = "tool_call_list" if dialect == "snake" else "toolCallList"
+    return event_body("tool-calls", dialect, **{list_key: entries}, **more)
 
 
 def only_result(response):

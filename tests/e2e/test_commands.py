@@ -87,7 +87,10 @@ class Check(unittest.TestCase):
             GOOD.replace('sync = "off"', 'path = "hookswitch.db"'),
             GOOD.replace('sync = "off"', 'retention = "30d"'),
             GOOD.replace('event = "tool-calls"', 'event = "tool-calls"\nlate = "inject"'),
-            *(GOOD + f'[[handler]]\nname = "later"\ntype = "{kind}"\n' for kind in ("exec", "http", "plugin", "control")),
+            *(
+                GOOD + f'[[handler]]\nname = "later"\ntype = "{kind}"\n'
+                for kind in ("exec", "http", "plugin", "control")
+            ),
         ):
             with self.subTest(text):
                 self.assertIn("not in this version", self.faults(text))
@@ -103,6 +106,8 @@ class Check(unittest.TestCase):
                 self.assertIn(name, self.faults(text))
 
     def test_limits(self):
+        unknown_list = {"when": {"caller_list": "gone.txt"}, "reply": {}}
+
         def routed(**more):
             return config(handlers=[reply("fixed", {"result": "ok"})], routes=[route(**{"handler": "fixed", **more})])
 
@@ -116,7 +121,7 @@ class Check(unittest.TestCase):
             config(handlers=[{"name": "w", "type": "worker", "command": []}]): "command",
             config(handlers=[{"name": "w", "type": "worker"}]): "command",
             config(handlers=[reply("r", {"result": 1}, hours=["Mon-Fri 9-17"])]): "hours",
-            config(handlers=[reply("r", {"result": 1}, case=[{"when": {"caller_list": "gone.txt"}, "reply": {}}])]): "gone.txt",
+            config(handlers=[reply("r", {"result": 1}, case=[unknown_list])]): "gone.txt",
         }.items():
             with self.subTest(text):
                 self.assertIn(key, self.faults(text))
@@ -145,7 +150,8 @@ class Usage(unittest.TestCase):
         self.assertRegex(done.stdout.decode(), r"\d+\.\d+")
 
     def test_wrong_usage_is_exit_code_2(self):
-        for arguments in ((), ("srve",), ("serve", "--nope"), ("serve", "a", "b"), ("sign",), ("verify",), ("send",), ("replay",)):
+        incomplete = [("sign",), ("verify",), ("send",), ("replay",)]
+        for arguments in ((), ("srve",), ("serve", "--nope"), ("serve", "a", "b"), *incomplete):
             with self.subTest(arguments):
                 done = run(*arguments)
                 self.assertEqual(done.returncode, 2, done)

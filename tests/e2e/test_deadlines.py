@@ -105,7 +105,7 @@ class Held(unittest.TestCase):
         event = self.control.event()
         mark = self.daemon.mark()
         event.worker.write(
-            '{"id":"%s","reply":{"result":"first"}}\n{"id":"%s","reply":{"result":"second"}}\n' % (event["id"], event["id"])
+            "".join('{"id":"%s","reply":{"result":"%s"}}\n' % (event["id"], text) for text in ("first", "second"))
         )
         self.assertEqual(only_result(asking.answer()), "first")
         self.daemon.wait_for("handler.late", after=mark, id=event["id"])
@@ -133,8 +133,9 @@ class Held(unittest.TestCase):
         self.assertEqual(only_result(asking.answer()), "ok")
 
     def test_garbage_before_the_answer(self):
-        for garbage in ("hello\n", "{]\n", "[]\n", "null\n", "{}\n", '{"id":7}\n', '{"id":"nobody","reply":{"result":1}}\n',
-                        "\x00\x01\n", '{"hookswitch":1}\n', '{"id":\n', "é" * 5000 + "\n"):
+        for garbage in ("hello\n", "{]\n", "[]\n", "null\n", "{}\n", '{"id":7}\n',
+                        '{"id":"nobody","reply":{"result":1}}\n', "\x00\x01\n",
+                        '{"hookswitch":1}\n', '{"id":\n', "é" * 5000 + "\n"):
             with self.subTest(garbage[:30]):
                 asking = Timed(self.daemon.tcp, tool_calls("patient"))
                 event = self.control.event()
@@ -152,8 +153,8 @@ class Held(unittest.TestCase):
 
     def test_answers_that_are_no_answer(self):
         """Known id, unusable reply: the fallback, and at once rather than at the deadline if the daemon likes."""
-        for rest in ('"reply":"text"', '"reply":7', '"error":"text"', '"reply":{"unknown":1}', '"reply":null', '"more":1',
-                     '"reply":[]', '"error":{"message":"CRM is down","retry":true}'):
+        for rest in ('"reply":"text"', '"reply":7', '"error":"text"', '"reply":{"unknown":1}', '"reply":null',
+                     '"more":1', '"reply":[]', '"error":{"message":"CRM is down","retry":true}'):
             with self.subTest(rest):
                 asking = Timed(self.daemon.tcp, tool_calls("bad"))
                 event = self.control.event()

@@ -238,14 +238,16 @@ class Malformed(unittest.TestCase):
             b'{"message":{"type":7}}': "message.type",
             b'{"message":{"type":"tool-calls","toolCallList":[{"id":"a","function":{}}]}}': "toolCallList[0]",
             b'{"message":{"type":"tool-calls","toolCallList":{}}}': "toolCallList",
-            b'{"message":{"type":"tool-calls","tool_call_list":[{"id":"a","function":{"name":"x"}},7]}}': "tool_call_list[1]",
+            b'{"message":{"type":"tool-calls","tool_call_list":[{"id":"a","function":{"name":"x"}},7]}}':
+                "tool_call_list[1]",
             b'{"eventType":"tool-calls","tasksInitiated":[{"taskName":"x"}]}': "tasksInitiated[0].taskId",
         }.items():
             with self.subTest(body):
                 self.assertIn(member, self.fault(body))
 
     def test_nesting_without_end(self):
-        for body in (b"[" * 100_000, b'{"a":' * 100_000, b'{"message":{"type":"x","a":' + b"[" * 50_000 + b"]" * 50_000 + b"}}"):
+        deep = b"[" * 50_000 + b"]" * 50_000
+        for body in (b"[" * 100_000, b'{"a":' * 100_000, b'{"message":{"type":"x","a":' + deep + b"}}"):
             response = post(self.daemon.tcp, body)
             self.assertIn(response.status, (200, 400))
         self.assertEqual(post(self.daemon.tcp, event_body("status-update")).status, 200)

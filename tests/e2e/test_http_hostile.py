@@ -54,8 +54,8 @@ BOTH_LENGTHS = {
 
 BAD_LENGTHS = {
     value: head(f"Content-Length: {value}") + BODY
-    for value in ("-1", "+5", f"+{len(BODY)}", f"-{len(BODY)}", "0x10", "5 5", f"{len(BODY)} x", "", "abc", "1e3", "5.0",
-                  "9223372036854775808x", "\u0665", ",", "5,")
+    for value in ("-1", "+5", f"+{len(BODY)}", f"-{len(BODY)}", "0x10", "5 5", f"{len(BODY)} x", "", "abc",
+                  "1e3", "5.0", "9223372036854775808x", "\u0665", ",", "5,")
 }
 
 BAD_HEADERS = {

@@ -5,7 +5,7 @@ import threading
 import time
 import unittest
 
-from deliveries import event_body, only_result, post, request, tool_calls
+from deliveries import only_result, post, request, tool_calls
 from rawhttp import PATIENCE, Broken, Connection
 from support import Daemon, config, reply, route
 

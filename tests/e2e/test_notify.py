@@ -144,7 +144,8 @@ class Notify(unittest.TestCase):
         env = {"NOTIFY_SOCKET": notified.name, "WATCHDOG_USEC": "60000000"}
         with Daemon(text, env=env):
             environment = control.worker().environment
-            for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"):
+            for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID",
+                         "LISTEN_FDNAMES"):
                 self.assertNotIn(name, environment)
 
 

@@ -224,7 +224,8 @@ class Forms(ReplayTest):
     """What a file of deliveries may look like."""
 
     def test_a_bare_body(self):
-        for name, body in {"camel": tool_calls("lookup_contact"), "legacy": event_body("status-update", "legacy")}.items():
+        bodies = {"camel": tool_calls("lookup_contact"), "legacy": event_body("status-update", "legacy")}
+        for name, body in bodies.items():
             mark = self.daemon.mark()
             self.replay(self.direct[0], self.file(f"{name}.json", body.decode()))
             self.daemon.wait_for("event.accepted", after=mark)
@@ -271,8 +272,9 @@ class Send(ReplayTest):
         self.assertRegex(said, r"\d ?(ms|µs|us|s)\b")
 
     def test_a_refusal_fails(self):
-        self.assertIn("401", self.send(self.file("call.json", "{}"), code=1, secret=self.daemon.write("other", "other")))
-        self.assertIn("400", self.send(self.file("call.json", "{}"), code=1))
+        file, other = self.file("call.json", "{}"), self.daemon.write("other", "other")
+        self.assertIn("401", self.send(file, code=1, secret=other))
+        self.assertIn("400", self.send(file, code=1))
 
 
 if __name__ == "__main__":

@@ -94,7 +94,8 @@ class Matching(unittest.TestCase):
 
     def test_every_dialect_is_routed_alike(self):
         for dialect in ("camel", "snake", "legacy"):
-            response = post(self.daemon.tcp, tool_calls(("t1", "lookup_contact", {}), ("t2", "nobody", {}), dialect=dialect))
+            body = tool_calls(("t1", "lookup_contact", {}), ("t2", "nobody", {}), dialect=dialect)
+            response = post(self.daemon.tcp, body)
             values = [r["result"] for r in response.json()["results"]]
             error = json.dumps(NOT_AVAILABLE)
             self.assertEqual(values[0], "exact")
@@ -219,7 +220,9 @@ class Answers(unittest.TestCase):
                 "model": "gpt-4.1",
                 "temperature": 0.7,
                 "messages": [{"role": "system", "content": "first_message {{schema}}"}],
-                "tools": [{"name": "x", "parameters": {"type": "object", "properties": {"voice_id": {"type": "string"}}}}],
+                "tools": [
+                    {"name": "x", "parameters": {"type": "object", "properties": {"voice_id": {"type": "string"}}}}
+                ],
             },
             "tts_config": {"provider": "elevenlabs", "voice_id": "alloy", "model": "eleven_flash_v2_5"},
             "analysis_plan": {
@@ -230,7 +233,11 @@ class Answers(unittest.TestCase):
                 },
                 "min_messages_threshold": 2,
             },
-            "metadata": {"crm_id": 9007199254740993, "voice_id": "mine", "analysis_plan": {"min_messages_threshold": None}},
+            "metadata": {
+                "crm_id": 9007199254740993,
+                "voice_id": "mine",
+                "analysis_plan": {"min_messages_threshold": None},
+            },
         },
         "max_duration_seconds": 300,
     }
@@ -293,18 +300,19 @@ class Answers(unittest.TestCase):
     def test_what_a_body_leaves_open_is_said_by_the_source(self):
         for dialect, key in {"auto": "first_message", "snake": "first_message", "camel": "firstMessage",
                              "legacy": "firstMessage"}.items():
-            message = {"type": "assistant-request", "timestamp": "2025-12-13T12:00:00.000Z", "customer": {"number": dialect}}
-            body = json.dumps({"message": message}).encode()
+            message = {"type": "assistant-request", "customer": {"number": dialect}}
+            body = json.dumps({"message": {**message, "timestamp": "2025-12-13T12:00:00.000Z"}}).encode()
             answer = self.answered(body, {"assistant": {"first_message": "Hi"}}, path=f"/{dialect}")
             self.assertEqual(answer, {"assistant": {key: "Hi"}}, dialect)
 
     def test_what_a_body_does_say_counts_more_than_the_source(self):
-        answer = self.answered(event_body("assistant-request", "camel"), {"assistant": {"first_message": "Hi"}}, "/snake")
+        body = event_body("assistant-request", "camel")
+        answer = self.answered(body, {"assistant": {"first_message": "Hi"}}, "/snake")
         self.assertEqual(answer, {"assistant": {"firstMessage": "Hi"}})
 
     def test_results_of_any_kind(self):
-        for value in ({"name": "Jan", "voice_id": 1, "first_message": "x"}, "text", "", 8, 0.5, 12345678901234567890, True,
-                      None, [], [1, [2]], {}, {"error": "data"}, "né🙂\u0000\"\\\n"):
+        for value in ({"name": "Jan", "voice_id": 1, "first_message": "x"}, "text", "", 8, 0.5,
+                      12345678901234567890, True, None, [], [1, [2]], {}, {"error": "data"}, "né🙂\u0000\"\\\n"):
             for dialect in ("camel", "snake", "legacy"):
                 with self.subTest(value=value, dialect=dialect):
                     body = tool_calls(("tool_1", "any", {}), dialect=dialect)

@@ -8,9 +8,9 @@ import time
 import unittest
 from pathlib import Path
 
-from deliveries import SECRET, event_body, post, request, sign, tool_calls
+from deliveries import SECRET, post, request, sign, tool_calls
 from rawhttp import Connection
-from support import FIXTURES, Daemon, config, fixture, reply, route, run, source
+from support import Daemon, config, fixture, reply, route, run, source
 
 VECTORS = json.loads(fixture("signatures.json"))
 # Old enough for every timestamp of the vectors; only the commands allow that much.

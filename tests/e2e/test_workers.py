@@ -6,7 +6,7 @@ import time
 import unittest
 
 from control import Control
-from deliveries import Asking, event_body, only_result, post, tool_calls
+from deliveries import event_body, only_result, post, tool_calls
 from rawhttp import PATIENCE
 from support import Daemon, config, reply, route, worker
 from worker_case import FALLBACK, WorkerTest, alive

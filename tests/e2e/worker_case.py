@@ -22,7 +22,10 @@ class WorkerTest(unittest.TestCase):
     def start(self, script="puppet.py", *arguments, timeout="9s", **pool):
         self.control = self.enterContext(Control())
         text = config(
-            handlers=[worker("held", script, *arguments, control=self.control, **pool), reply("fixed", {"result": "ok"})],
+            handlers=[
+                worker("held", script, *arguments, control=self.control, **pool),
+                reply("fixed", {"result": "ok"}),
+            ],
             routes=[
                 route("tool-calls", "fixed", tool="healthy"),
                 route("tool-calls", "held", tool="short", timeout="1s", fallback=FALLBACK),

@@ -33,7 +33,8 @@ void require_sound(const Config& config) {
     require(!config.sources.empty(), "something is received");
     for (const Source& source : config.sources) {
         require(!source.name.empty() && source.path.starts_with('/'), "a source has a name and a path");
-        require(source.signature.insecure_no_signature || !source.signature.keys.empty(), "a source has a secret");
+        require(source.signature.insecure_no_signature || !source.signature.keys.empty(),
+                "a source has a secret");
     }
     for (const RouteSettings& route : config.routes) {
         const auto is_its = [&](const HandlerConfig& handler) { return handler.name == route.handler; };

@@ -21,8 +21,8 @@ using std::chrono::milliseconds;
 constexpr std::array kDialects{Dialect::camel, Dialect::snake, Dialect::legacy};
 
 constexpr std::array<std::string_view, 16> kKeys{
-    "id",   "type",      "source", "dialect", "sent_at", "received_at", "attempt",  "deadline_ms",
-    "call", "caller",    "called", "report",  "error",   "end_reason",  "metadata", "assistant"};
+    "id",   "type",   "source", "dialect", "sent_at", "received_at", "attempt",  "deadline_ms",
+    "call", "caller", "called", "report",  "error",   "end_reason",  "metadata", "assistant"};
 
 void require_json(std::string_view text) {
     const auto doc = Document::parse(text);
@@ -48,7 +48,8 @@ void read_event(std::string_view body, Dialect fallback) {
     const auto again = parse_padded_event(std::string_view(padded).substr(0, body.size()), fallback);
     require(event.has_value() == again.has_value(), "padding does not matter");
     if (!event) {
-        require(event.error() == Errc::malformed_body && !event.error().what().empty(), "refused with a reason");
+        require(event.error() == Errc::malformed_body && !event.error().what().empty(),
+                "refused with a reason");
         require(event.error().what() == again.error().what(), "padding does not change the reason");
         return;
     }

@@ -58,7 +58,8 @@ void judge_head(std::string_view text, const RequestHead& head) {
         signatures += name == "x-webhook-signature";
         if (name == "content-length") {
             ++lengths;
-            require(!value.empty() && value.find_first_not_of("0123456789") == value.npos, "a length is digits");
+            require(!value.empty() && value.find_first_not_of("0123456789") == value.npos,
+                    "a length is digits");
             require(head.content_length && *head.content_length == std::stoull(std::string(value)),
                     "the length is the one sent");
         }
@@ -107,7 +108,8 @@ Decoded decode(std::string_view coded, std::uint8_t how) {
 void judge_chunks(std::string_view coded, std::uint8_t how) {
     const auto whole = decode(coded, 255);
     const auto cut = decode(coded, how);
-    require(whole.done == cut.done && whole.error.empty() == cut.error.empty(), "chunks: pieces do not matter");
+    require(whole.done == cut.done && whole.error.empty() == cut.error.empty(),
+            "chunks: pieces do not matter");
     if (!whole.done) return;
     require(whole.body == cut.body && whole.used == cut.used, "chunks: pieces do not change the body");
     const auto strict = fuzz::strict_chunks(coded);

@@ -62,7 +62,8 @@ class Connection {
 public:
     Connection() {
         std::array<int, 2> ends{};
-        require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0, "a socket");
+        require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0,
+                "a socket");
         peer_ = ends[0];
         shard_.routing = routing();
         Session::Socket socket(shard_.context, asio::generic::stream_protocol(AF_UNIX, 0), ends[1]);

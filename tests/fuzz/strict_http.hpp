@@ -69,15 +69,16 @@ inline std::optional<StrictChunks> strict_chunks(const std::string_view text) {
         if (!line) return std::nullopt;
         std::uint64_t size = 0;
         std::size_t digits = 0;
-        for (; digits < line->size() && std::string_view("0123456789abcdefABCDEF").find((*line)[digits]) !=
-                                            std::string_view::npos;
+        for (; digits < line->size() &&
+               std::string_view("0123456789abcdefABCDEF").find((*line)[digits]) != std::string_view::npos;
              ++digits) {
             const char c = (*line)[digits];
             if (size >> 60) return std::nullopt;
             size = size * 16 + static_cast<std::uint64_t>(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
         }
         const auto extension = line->substr(digits).find_first_not_of(" \t");
-        if (digits == 0 || (extension != line->npos && (*line)[digits + extension] != ';')) return std::nullopt;
+        if (digits == 0 || (extension != line->npos && (*line)[digits + extension] != ';'))
+            return std::nullopt;
         if (size == 0) break;
         if (rest.size() < 2 || size > rest.size() - 2) return std::nullopt;
         out.body.append(rest.substr(0, size));

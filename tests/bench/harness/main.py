@@ -2,6 +2,7 @@
 import argparse
 import os
 import resource
+import signal
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -71,7 +72,8 @@ class Bench:
 
 
 def _arguments():
-    parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tests/bench/run", description=(
+        "Measures Hookswitch next to its peers in one run and prints one table. Takes a few minutes."))
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: a trial of the harness")
     parser.add_argument("--only", action="append", choices=[*THROUGHPUT, *FIGURES], metavar="NAME",
                         help="only this figure, may be repeated: " + ", ".join([*THROUGHPUT, *FIGURES]))
@@ -95,6 +97,7 @@ def main():
     if os.cpu_count() < 2:
         raise SystemExit("bench: needs two cores, one for the server and one for the load")
     _allow_many_files()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of the blocks that stop the servers
     machine = _machine()
     made = prepare.everything(arguments.binary)
     wanted = arguments.only or [*THROUGHPUT, *FIGURES]
@@ -103,13 +106,15 @@ def main():
         bench = Bench(QUICK if arguments.quick else Size(), made["hookswitch"], made["express"],
                       Generator(made["load"]), Path(directory))
         groups = throughput.measure(bench, wanted) if set(wanted) & set(THROUGHPUT) else []
+        disturbed = throughput.disturbance(groups)
         for name in wanted:
             if name in FIGURES:
                 prepare.say(f"bench: {name}")
                 groups.append(FIGURES[name](bench))
-    print_table(groups, [machine, *NOTES])
+    notes = [disturbed] * bool(disturbed) + NOTES
+    print_table(groups, [machine, *notes])
     if arguments.json:
-        write_json(arguments.json, groups, NOTES, machine)
+        write_json(arguments.json, groups, notes, machine)
     return 0
 
 

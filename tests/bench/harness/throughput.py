@@ -1,6 +1,7 @@
 """Requests per second of every server under the same bodies, alternating, beside nginx's static 200."""
 import hashlib
 import timeit
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -52,7 +53,8 @@ def _workloads():
     ]
 
 
-def _servers(names, bench):
+def _start_servers(names, bench, until):
+    """Server by name; each is stopped when the ExitStack `until` is left, also if a later one does not start."""
     makers = {
         "nginx": lambda at: Nginx(at),
         "hookswitch": lambda at: Hookswitch(at, bench.binary),
@@ -60,7 +62,7 @@ def _servers(names, bench):
         "express": lambda at: Express(at, bench.express),
         "webhook": lambda at: Webhook(at),
     }
-    return {name: makers[name](bench.directory / "throughput" / name).start() for name in names}
+    return {name: until.enter_context(makers[name](bench.directory / "throughput" / name)) for name in names}
 
 
 def _one_round(bench, server, workload, contender, body_file):
@@ -106,7 +108,7 @@ def _hash_row(workload, yardstick):
     hashing = seconds(body) - seconds(b"")
     serving = 1 / median(report["per_second"] for report in yardstick)
     return Row("nginx plus SHA-256 of the body (computed)", f"{1 / (serving + hashing):,.0f}/s",
-               serving / (serving + hashing), f"{serving * 1e6:.1f} us + {hashing * 1e6:.1f} us: a bound for what checks",
+               serving / (serving + hashing), f"{serving * 1e6:.1f} us + {hashing * 1e6:.1f} us: a bound",
                data={"serving_seconds": serving, "hashing_seconds": hashing})
 
 
@@ -121,8 +123,8 @@ def measure(bench, names):
     """One group of rows for each of the named workloads."""
     workloads = [workload for workload in _workloads() if workload.name in names]
     needed = {contender.server for workload in workloads for contender in workload.contenders}
-    running = _servers(sorted(needed), bench)
-    try:
+    with ExitStack() as until:
+        running = _start_servers(sorted(needed), bench, until)
         for number in range(bench.size.rounds):
             say(f"bench: throughput, round {number + 1} of {bench.size.rounds}")
             for workload in workloads:
@@ -134,9 +136,16 @@ def measure(bench, names):
         groups = [Group(workload.name, f"{workload.title}, {bench.size.connections} connections", _rows(workload))
                   for workload in workloads]
         return groups + [_memory_after(running["hookswitch"], workloads)]
-    finally:
-        for server in running.values():
-            server.stop()
+
+
+def disturbance(groups):
+    """A warning for the table when other work took the cores, so that the figures say little; else None."""
+    # nginx under closed-loop load has its core to itself, or somebody else has part of it.
+    yardsticks = [group.rows[0].data["reports"] for group in groups if "reports" in group.rows[0].data]
+    least = min((report["server_busy"] for reports in yardsticks for report in reports), default=1)
+    if least >= 0.9:
+        return None
+    return f"DISTURBED: nginx at full load got only {least:.0%} of its core in a round; run again on a quiet machine."
 
 
 def _memory_after(server, workloads):

@@ -1,8 +1,6 @@
 """A worker that starts well and then never reads a byte."""
 
-import threading
-
-from link import write
+from link import wait_without_reading, write
 
 write('{"hookswitch":1}\n')
-threading.Event().wait()
+wait_without_reading()

@@ -6,6 +6,7 @@ whatever the test wants done comes down as one. Nothing here waits for a time to
 
 import json
 import os
+import select
 import socket
 import sys
 import threading
@@ -54,3 +55,10 @@ def write(data):
     data = data.encode() if isinstance(data, str) else data
     while data:
         data = data[os.write(1, data) :]
+
+
+def wait_without_reading():
+    """Returns when the daemon has closed its end of standard input; what it wrote there stays unread."""
+    ended = select.poll()
+    ended.register(0, 0)  # a hang-up is told without being asked for
+    ended.poll()
