@@ -64,8 +64,9 @@ void Exchange::begin(std::size_t index) {
     });
     try {
         part.route->handler->handle(std::move(invocation), std::move(answer));
-    } catch (const std::exception& e) {  // a handler's bug is its event's problem, nobody else's
-        receive(index, fail(Errc::handler_failed, e.what()));
+    } catch (const std::exception& e) {
+        // A handler's bug is its event's problem, nobody else's; its answer, dropped, has settled it.
+        log::error("handler.threw", kv("handler", part.route->settings.handler), kv("why", e.what()));
     }
 }
 

@@ -33,8 +33,8 @@ bool matches(const RouteSettings& route, const Event& event, std::string_view so
 /// half a second before the platform gives up (protocol 2.4); 10 min for told-only events.
 std::chrono::milliseconds max_timeout(EventKind kind);
 
-/// The route's timeout for an event of `kind`, from the request's first byte: as set, but at most
-/// max_timeout; not set: max_timeout for waited-for events, 30 s for told-only ones.
+/// The route's timeout for an event of `kind`, from the request's first byte; told-only: from the hand-over:
+/// as set, but at most max_timeout; not set: max_timeout for waited-for events, 30 s for told-only ones.
 std::chrono::milliseconds timeout_for(const RouteSettings& route, EventKind kind);
 
 }  // namespace hookswitch

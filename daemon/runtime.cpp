@@ -15,6 +15,9 @@ namespace asio = boost::asio;
 using log::kv;
 using std::chrono::steady_clock;
 
+// For workers to end by themselves once their input does.
+constexpr auto kLastGrace = std::chrono::seconds(1);
+
 void log_lines(std::string_view name, std::string_view lines) {
     while (!lines.empty()) {
         const auto end = std::min(lines.find('\n'), lines.size());
@@ -187,7 +190,7 @@ void Runtime::give_up_waiting() {
 void Runtime::stop_pools() {
     if (std::exchange(pools_stopping_, true)) return;
     for (const auto& pool : Pools(pools_)) {
-        pool->stop(steady_clock::now(), [self = shared_from_this(), pool] {
+        pool->stop(steady_clock::now() + kLastGrace, [self = shared_from_this(), pool] {
             std::erase(self->pools_, pool);
             self->tell_if_stopped();
         });

@@ -28,11 +28,13 @@ public:
     Result<> start();
 
     Server& server() { return server_; }
+    bool stopping() const { return stopping_; }
 
     /// Reads `file` (on a thread of its own, so that calls go on), starts its worker pools, and only
     /// when all of them work takes it into use. Otherwise the old configuration stays, and the log
     /// says why. Requests in work end with the configuration they began with. `done` is called
-    /// either way. One reload at a time; one asked for meanwhile comes after.
+    /// either way, unless the daemon is being stopped. One reload at a time; one asked for meanwhile comes
+    /// after.
     void reload(const std::filesystem::path& file, std::function<void()> done);
 
     /// Drains: connections, then told-only events, then workers, at most settings.drain_timeout.

@@ -55,6 +55,7 @@ private:
     }
 
     void reload() {
+        if (runtime_->stopping()) return;
         systemd::notify_reloading();
         runtime_->reload(config_, [] { systemd::notify("READY=1"); });
     }

@@ -24,9 +24,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr auto kLinger = seconds(2);  // for the peer to read why we close
-
-Error closed() { return fail(Errc::connection_closed, "the peer closed the connection"); }
+constexpr auto kLinger = seconds(2);     // for the peer to read why we close
+constexpr auto kParkAfter = seconds(1);  // of idling, a connection waits without a buffer
 
 }  // namespace
 
@@ -42,9 +41,14 @@ void Session::enter(Phase phase, milliseconds limit) {
 }
 
 void Session::expire_if_due(Clock::time_point now) {
-    if (now < expires_) return;
-    // During a drain a request may have come in this very moment; it will be answered.
     error_code ignored;
+    if (now < expires_) {
+        if (phase_ != Phase::idle || !buffer_.data || now < filled_ + kParkAfter) return;
+        parking_ = true;
+        socket_.cancel(ignored);
+        return;
+    }
+    // During a drain a request may have come in this very moment; it will be answered.
     if (phase_ == Phase::idle && socket_.available(ignored) > 0) return;
     expires_ = Clock::time_point::max();
     expired_ = true;
@@ -79,123 +83,6 @@ asio::awaitable<Session::Next> Session::refuse_connection() {
     reply.close = true;
     reply.retry_after = "1";
     co_return co_await respond(reply, none);
-}
-
-// Waits without a buffer, so that ten thousand idle connections cost little more than their sockets.
-asio::awaitable<bool> Session::await_request() {
-    if (size_ == 0) {
-        shard_.buffers.give(std::exchange(buffer_, {}));
-        enter(Phase::idle, shard_.settings.idle_timeout);
-        if (shard_.draining()) expires_ = filled_ + Shard::kIdleInDrain;
-        auto [ec] = co_await socket_.async_wait(Socket::wait_read, kAwait);
-        if (ec || expired_ || aborted_) co_return false;
-        // Room for a head, and behind it for as much of a chunk's frame or the trailers.
-        reserve(std::max(BufferPool::kUsual, 2 * shard_.settings.max_head + simdjson::SIMDJSON_PADDING));
-        enter(Phase::reading, shard_.settings.request_timeout);
-        if (auto r = co_await fill(); !r) co_return false;
-    }
-    received_ = filled_;
-    expires_ = received_ + shard_.settings.request_timeout;
-    wall_ = std::chrono::system_clock::now();
-    scanner_.reset();
-    co_return true;
-}
-
-void Session::reserve(std::size_t capacity) {
-    if (buffer_.capacity >= capacity) return;
-    Buffer larger = capacity <= BufferPool::kUsual
-                        ? shard_.buffers.take()
-                        : Buffer{std::make_unique_for_overwrite<char[]>(capacity), capacity};
-    if (size_ > 0) std::memcpy(larger.data.get(), buffer_.data.get(), size_);
-    shard_.buffers.give(std::exchange(buffer_, std::move(larger)));
-}
-
-void Session::consume(std::size_t size) {
-    size_ -= size;
-    if (size_ > 0) std::memmove(buffer_.data.get(), buffer_.data.get() + size, size_);
-}
-
-// Reads what there is; keeps the padding free that the parser may read over.
-asio::awaitable<Result<>> Session::fill() {
-    const std::size_t room = buffer_.capacity - simdjson::SIMDJSON_PADDING - size_;
-    const auto space = asio::buffer(buffer_.data.get() + size_, room);
-    error_code ec;
-    std::size_t n = socket_.read_some(space, ec);
-    if (ec == asio::error::would_block) std::tie(ec, n) = co_await socket_.async_read_some(space, kAwait);
-    if (expired_) co_return fail(Errc::request_timeout, "the request did not arrive in time");
-    if (ec || aborted_) co_return closed();
-    size_ += n;
-    filled_ = Clock::now();
-    co_return Result<>();
-}
-
-asio::awaitable<Result<>> Session::read_head(Request& request) {
-    const HeadLimits limits{shard_.settings.max_head, shard_.settings.max_headers};
-    std::size_t head_size = 0;
-    for (;;) {
-        CO_TRY(head_size, scanner_.scan(buffered(), limits));
-        if (head_size > 0) break;
-        if (auto r = co_await fill(); !r) co_return r.error();
-    }
-    CO_TRY(request.head, parse_head(buffered().substr(0, head_size), limits));
-    request.size = head_size;
-
-    const RequestHead& head = request.head;
-    request.source = shard_.routing->source_at(head.path);
-    if (!request.source) co_return fail(Errc::not_found, "no source at this path");
-    if (head.method != "POST") co_return fail(Errc::method_not_allowed, "the method is not POST");
-    if (head.content_length.value_or(0) > shard_.settings.max_body)
-        co_return fail(Errc::body_too_large, "Content-Length over max_body");
-    co_return Result<>();
-}
-
-asio::awaitable<Result<>> Session::read_body(Request& request) {
-    const std::size_t head_size = request.size;
-    if (request.head.chunked) co_return co_await read_chunks(request, head_size);
-    const std::size_t length = request.head.content_length.value_or(0);
-    const std::size_t total = head_size + length;
-    if (size_ < total) {
-        if (auto r = co_await send_continue(request); !r) co_return r.error();
-        if (buffer_.capacity < total + simdjson::SIMDJSON_PADDING) {
-            reserve(total + simdjson::SIMDJSON_PADDING);
-            // The head moved with its buffer; its views must follow.
-            const HeadLimits limits{shard_.settings.max_head, shard_.settings.max_headers};
-            CO_TRY(request.head, parse_head(buffered().substr(0, head_size), limits));
-        }
-        while (size_ < total)
-            if (auto r = co_await fill(); !r) co_return r.error();
-    }
-    request.body = buffered().substr(head_size, length);
-    request.size = total;
-    co_return Result<>();
-}
-
-asio::awaitable<Result<>> Session::read_chunks(Request& request, std::size_t head_size) {
-    if (auto r = co_await send_continue(request); !r) co_return r.error();
-    // Chunks are decoded behind the head, which stays where its views point.
-    ChunkDecoder decoder(shard_.settings.max_body);
-    std::string& body = request.chunked_body;
-    for (;;) {
-        CO_TRY(const std::size_t used, decoder.feed(buffered().substr(head_size), body));
-        const std::size_t rest = size_ - head_size - used;
-        std::memmove(buffer_.data.get() + head_size, buffer_.data.get() + head_size + used, rest);
-        size_ -= used;
-        if (decoder.done()) break;
-        // A chunk's size line and the trailers are as bounded as a head.
-        if (rest >= shard_.settings.max_head)
-            co_return fail(Errc::bad_request, "chunk header or trailers too large");
-        if (auto r = co_await fill(); !r) co_return r.error();
-    }
-    body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
-    request.body = body;
-    co_return Result<>();
-}
-
-asio::awaitable<Result<>> Session::send_continue(const Request& request) {
-    if (!request.head.expect_continue || request.head.http10 || size_ > request.size) co_return Result<>();
-    std::string text = "HTTP/1.1 100 Continue\r\n\r\n";
-    if (!co_await write_rest(std::move(text))) co_return closed();
-    co_return Result<>();
 }
 
 asio::awaitable<Session::Next> Session::serve_one() {

@@ -49,6 +49,10 @@ private:
     };
 
     boost::asio::awaitable<bool> await_request();
+    boost::asio::awaitable<bool> first_bytes();
+    boost::asio::awaitable<bool> read_again();
+    boost::asio::awaitable<bool> readable();
+    void filled(std::size_t n);
     boost::asio::awaitable<Next> serve_one();
     boost::asio::awaitable<Result<>> read_head(Request& request);
     boost::asio::awaitable<Result<>> read_body(Request& request);
@@ -78,6 +82,7 @@ private:
     Clock::time_point expires_ = Clock::time_point::max();
     bool expired_ = false;
     bool aborted_ = false;
+    bool parking_ = false;  // idle for long: on its way to wait without a buffer
 
     Buffer buffer_;
     std::size_t size_ = 0;  // bytes in it

@@ -40,10 +40,16 @@ void Shard::remove(Session& session) {
 void Shard::start_ticking() {
     timer_.expires_after(kTick);
     timer_.async_wait([this](const boost::system::error_code& ec) {
-        if (ec) return;
+        if (ec || !ticking_) return;
         tick();
         start_ticking();
     });
+}
+
+// The flag, because a tick that is due already no longer hears the cancelling.
+void Shard::stop_ticking() {
+    ticking_ = false;
+    timer_.cancel();
 }
 
 void Shard::tick() {

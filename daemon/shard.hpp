@@ -61,12 +61,11 @@ public:
     bool draining() const { return draining_; }
     void add(Session& session);
     void remove(Session& session);
-    std::size_t sessions() const { return count_; }
 
     /// Looks for expired sessions four times a second: a coarse clock for all, instead of a timer
     /// for each that is set and cancelled with every request.
     void start_ticking();
-    void stop_ticking() { timer_.cancel(); }
+    void stop_ticking();
 
     /// From now on connections end with their next answer, idle ones within a second. `done` is
     /// called when the last has ended.
@@ -82,6 +81,7 @@ private:
     boost::intrusive::list<SessionHook, boost::intrusive::constant_time_size<false>> sessions_;
     std::size_t count_ = 0;
     bool draining_ = false;
+    bool ticking_ = true;
     std::function<void()> drained_;
 };
 

@@ -32,7 +32,7 @@ enum class Errc {
     request_timeout,     // the peer was too slow
     connection_closed,   // the peer is gone; nobody to answer
     deadline_exceeded,   // our own deadline, not the peer's
-    handler_failed,      // the handler answered, and the answer was an error
+    handler_failed,      // no usable answer came of it
     overloaded,          // shed on purpose; the sender should retry
     invalid_config,
 };

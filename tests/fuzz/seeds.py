@@ -84,7 +84,7 @@ FRAMES = [
 DEEP = [
     b'{"message":{"type":"tool-calls","toolCallList":[{"id":"t","function":{"name":"n","arguments":"{\\"a\\":'
     + b"[" * n + b"]" * n + b'}"}}]}}'
-    for n in range(1019, 1024)
+    for n in (1000, 1019, 1020)
 ] + [
     b'{"message":{"type":"end-of-call-report","analysis":' + b"[" * n + b"]" * n + b"}}" for n in (1000, 1021, 1022)
 ] + [b'{"result":' + b"[" * n + b"]" * n + b"}" for n in (1000, 1022, 1023)]

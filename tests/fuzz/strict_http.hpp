@@ -91,4 +91,23 @@ inline std::optional<StrictChunks> strict_chunks(const std::string_view text) {
     return out;
 }
 
+/// True if a chunk's extension seems to open a quotation that its line does not close. Beast looks for
+/// the end of it in what follows and counts the chunk against the limit again with each look, so that
+/// whether this is refused, and as what, depends on how the bytes arrive. It is never accepted.
+inline bool leaves_a_quote_open(std::string_view text) {
+    for (auto end = text.find("\r\n"); end != text.npos; end = text.find("\r\n")) {
+        const auto line = text.substr(0, end);
+        text.remove_prefix(end + 2);
+        const auto extension = line.find(';');
+        if (extension == line.npos) continue;
+        bool open = false;
+        for (std::size_t i = extension; i < line.size(); ++i) {
+            if (line[i] == '"') open = !open;
+            if (line[i] == '\\' && open) ++i;
+        }
+        if (open) return true;
+    }
+    return false;
+}
+
 }  // namespace hookswitch::fuzz

@@ -1,0 +1,176 @@
+// The reading half of a session: from the socket to a request that can be verified.
+
+#include "daemon/session.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <tuple>
+#include <utility>
+
+namespace hookswitch {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+
+Error closed() { return fail(Errc::connection_closed, "the peer closed the connection"); }
+
+}  // namespace
+
+asio::awaitable<bool> Session::await_request() {
+    bool here = size_ > 0;
+    if (!here) {
+        enter(Phase::idle, shard_.settings.idle_timeout);
+        if (shard_.draining()) expires_ = filled_ + Shard::kIdleInDrain;
+        here = co_await first_bytes();
+    }
+    if (!here) co_return false;
+    phase_ = Phase::reading;
+    received_ = filled_;
+    expires_ = received_ + shard_.settings.request_timeout;
+    wall_ = std::chrono::system_clock::now();
+    scanner_.reset();
+    co_return true;
+}
+
+// A busy connection waits in a read with its buffer at hand. One that has had nothing to say for a
+// while waits without, so that ten thousand idle connections cost little more than their sockets;
+// not all wait like that, because it costs a system call per request.
+asio::awaitable<bool> Session::first_bytes() {
+    // Room for a head, and behind it for as much of a chunk's frame or the trailers.
+    const std::size_t usual =
+        std::max(BufferPool::kUsual, 2 * shard_.settings.max_head + simdjson::SIMDJSON_PADDING);
+    if (buffer_.capacity != usual) shard_.buffers.give(std::exchange(buffer_, {}));
+    if (buffer_.data) {
+        const bool here = co_await read_again();
+        if (here || !std::exchange(parking_, false)) co_return here;
+        shard_.buffers.give(std::exchange(buffer_, {}));
+    }
+    const bool ready = co_await readable();
+    if (!ready) co_return false;
+    reserve(usual);
+    const auto read = co_await fill();
+    co_return read.has_value();
+}
+
+asio::awaitable<bool> Session::read_again() {
+    const auto space = asio::buffer(buffer_.data.get(), buffer_.capacity - simdjson::SIMDJSON_PADDING);
+    const auto [read_error, n] = co_await socket_.async_read_some(space, kAwait);
+    if (read_error) co_return false;
+    filled(n);
+    co_return true;
+}
+
+asio::awaitable<bool> Session::readable() {
+    const auto [wait_error] = co_await socket_.async_wait(Socket::wait_read, kAwait);
+    co_return !wait_error && !expired_ && !aborted_;
+}
+
+void Session::filled(std::size_t n) {
+    size_ += n;
+    filled_ = Clock::now();
+}
+
+void Session::reserve(std::size_t capacity) {
+    if (buffer_.capacity >= capacity) return;
+    Buffer larger = capacity <= BufferPool::kUsual
+                        ? shard_.buffers.take()
+                        : Buffer{std::make_unique_for_overwrite<char[]>(capacity), capacity};
+    if (size_ > 0) std::memcpy(larger.data.get(), buffer_.data.get(), size_);
+    shard_.buffers.give(std::exchange(buffer_, std::move(larger)));
+}
+
+void Session::consume(std::size_t size) {
+    size_ -= size;
+    if (size_ > 0) std::memmove(buffer_.data.get(), buffer_.data.get() + size, size_);
+}
+
+// Reads what there is; keeps the padding free that the parser may read over.
+asio::awaitable<Result<>> Session::fill() {
+    const std::size_t room = buffer_.capacity - simdjson::SIMDJSON_PADDING - size_;
+    const auto space = asio::buffer(buffer_.data.get() + size_, room);
+    error_code ec;
+    std::size_t n = socket_.read_some(space, ec);
+    if (ec == asio::error::would_block) std::tie(ec, n) = co_await socket_.async_read_some(space, kAwait);
+    if (expired_) co_return fail(Errc::request_timeout, "the request did not arrive in time");
+    if (ec || aborted_) co_return closed();
+    filled(n);
+    co_return Result<>();
+}
+
+asio::awaitable<Result<>> Session::read_head(Request& request) {
+    const HeadLimits limits{shard_.settings.max_head, shard_.settings.max_headers};
+    std::size_t head_size = 0;
+    for (;;) {
+        CO_TRY(head_size, scanner_.scan(buffered(), limits));
+        if (head_size > 0) break;
+        if (auto r = co_await fill(); !r) co_return r.error();
+    }
+    CO_TRY(request.head, parse_head(buffered().substr(0, head_size), limits));
+    request.size = head_size;
+
+    const RequestHead& head = request.head;
+    request.source = shard_.routing->source_at(head.path);
+    if (!request.source) co_return fail(Errc::not_found, "no source at this path");
+    if (head.method != "POST") co_return fail(Errc::method_not_allowed, "the method is not POST");
+    if (head.content_length.value_or(0) > shard_.settings.max_body)
+        co_return fail(Errc::body_too_large, "Content-Length over max_body");
+    co_return Result<>();
+}
+
+asio::awaitable<Result<>> Session::read_body(Request& request) {
+    const std::size_t head_size = request.size;
+    if (request.head.chunked) co_return co_await read_chunks(request, head_size);
+    const std::size_t length = request.head.content_length.value_or(0);
+    const std::size_t total = head_size + length;
+    if (size_ < total) {
+        if (auto r = co_await send_continue(request); !r) co_return r.error();
+        if (buffer_.capacity < total + simdjson::SIMDJSON_PADDING) {
+            reserve(total + simdjson::SIMDJSON_PADDING);
+            // The head moved with its buffer; its views must follow.
+            const HeadLimits limits{shard_.settings.max_head, shard_.settings.max_headers};
+            CO_TRY(request.head, parse_head(buffered().substr(0, head_size), limits));
+        }
+        while (size_ < total)
+            if (auto r = co_await fill(); !r) co_return r.error();
+    }
+    request.body = buffered().substr(head_size, length);
+    request.size = total;
+    co_return Result<>();
+}
+
+asio::awaitable<Result<>> Session::read_chunks(Request& request, std::size_t head_size) {
+    if (auto r = co_await send_continue(request); !r) co_return r.error();
+    // Chunks are decoded behind the head, which stays where its views point.
+    ChunkDecoder decoder(shard_.settings.max_body);
+    std::string& body = request.chunked_body;
+    for (;;) {
+        CO_TRY(const std::size_t used, decoder.feed(buffered().substr(head_size), body));
+        const std::size_t rest = size_ - head_size - used;
+        std::memmove(buffer_.data.get() + head_size, buffer_.data.get() + head_size + used, rest);
+        size_ -= used;
+        if (decoder.done()) break;
+        // A chunk's size line and the trailers are as bounded as a head.
+        if (rest >= shard_.settings.max_head)
+            co_return fail(Errc::bad_request, "chunk header or trailers too large");
+        if (auto r = co_await fill(); !r) co_return r.error();
+    }
+    body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
+    request.body = body;
+    co_return Result<>();
+}
+
+asio::awaitable<Result<>> Session::send_continue(const Request& request) {
+    if (!request.head.expect_continue || request.head.http10 || size_ > request.size) co_return Result<>();
+    std::string text = "HTTP/1.1 100 Continue\r\n\r\n";
+    if (!co_await write_rest(std::move(text))) co_return closed();
+    co_return Result<>();
+}
+
+}  // namespace hookswitch
