@@ -25,7 +25,7 @@ struct FileContent {
 // Not a stream: those open directories, and read nothing from them without a word.
 Result<FileContent> read_file(const std::filesystem::path& file) {
     constexpr std::size_t kMost = 16 << 20;  // for a configuration or a secret, more is a mix-up
-    const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     const auto failed = [&] {
         return fail({errno, boost::system::system_category()}, "open " + file.string());
     };
@@ -37,6 +37,8 @@ Result<FileContent> read_file(const std::filesystem::path& file) {
 
     struct stat status {};
     if (::fstat(fd, &status) != 0) return failed();
+    if (S_ISFIFO(status.st_mode))  // whose end may never come
+        return fail(Errc::invalid_config, "open " + file.string() + ": is a pipe, not a file");
     FileContent content{{}, S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0};
     char buffer[65536];
     for (;;) {

@@ -45,7 +45,17 @@ ConfigFile::Entry ConfigFile::entry(const toml::source_position& at, std::string
     text << name_ << ':' << at.line << ':' << at.column << ": ";
     if (!key.empty()) text << key << ": ";
     text << what;
-    return {at, text.str()};
+    // One mistake is one line, whatever stands in the file.
+    std::string line;
+    for (const char c : text.str()) {
+        if (c == '\n')
+            line += "\\n";
+        else if (c == '\r')
+            line += "\\r";
+        else
+            line += c;
+    }
+    return {at, line};
 }
 
 void ConfigFile::mistake(const toml::source_position& at, std::string_view key, std::string_view what) {

@@ -18,6 +18,9 @@ using std::chrono::steady_clock;
 // How long to wait before offering again to a handler whose queue is full.
 constexpr auto kPause = std::chrono::milliseconds(100);
 
+// A handler that could not even begin by the deadline says so first, and the event is offered again.
+constexpr auto kGrace = std::chrono::milliseconds(500);
+
 // A parsed event takes about ten times its text, and a little for itself.
 std::size_t footprint(std::size_t body_size) { return body_size * 10 + 1024; }
 
@@ -31,10 +34,10 @@ void report_lost(const std::string& id, const Event& event, const Route& route, 
 // A job in a handler's hands. Whichever comes first, answer or deadline, finishes it.
 struct Delivery::Running {
     Running(const asio::any_io_executor& home, Job j)
-        : job(std::move(j)), timer(home), started(steady_clock::now()) {}
+        : job(std::move(j)), id(job.id), handler(job.route->settings.handler), timer(home) {}
     Job job;
+    const std::string id, handler;  // for a late answer: by then the job has been let go
     asio::steady_timer timer;
-    steady_clock::time_point started;
     bool finished = false;
 };
 
@@ -78,7 +81,8 @@ void Delivery::enqueue(Job job) {
 
 void Delivery::pump(const std::string& name) {
     Lane& lane = lanes_[name];
-    while (!lane.ready.empty() && lane.in_work < kMostInWork && !lane.pausing) {
+    while (!lane.ready.empty() && !lane.pausing &&
+           lane.in_work < lane.ready.front().route->handler->told_only_slots()) {
         Job job = std::move(lane.ready.front());
         lane.ready.pop_front();
         ++lane.in_work;
@@ -90,17 +94,13 @@ void Delivery::start(const std::string& name, Job job) {
     const auto timeout = timeout_for(job.route->settings, job.event->kind);
     auto running = std::make_shared<Running>(home_, std::move(job));
     const Job& j = running->job;
-    running->timer.expires_after(timeout);
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    running->timer.expires_at(deadline + kGrace);
     running->timer.async_wait([self = shared_from_this(), running](const boost::system::error_code& ec) {
         if (!ec) self->finish(*running, fail(Errc::deadline_exceeded, "deadline exceeded"));
     });
-    Invocation invocation{j.id,
-                          j.event,
-                          nullptr,
-                          j.received.source->name,
-                          j.received.routing,
-                          j.received.wall,
-                          running->started + timeout};
+    Invocation invocation{
+        j.id, j.event, nullptr, j.received.source->name, j.received.routing, j.received.wall, deadline};
     // Posted, not run inline: a handler that answers at once must not recurse into the next job.
     Answer answer([self = shared_from_this(), running](Result<Outcome> outcome) {
         asio::post(self->home_, [self, running, outcome = std::move(outcome)]() mutable {
@@ -117,7 +117,7 @@ void Delivery::start(const std::string& name, Job job) {
 void Delivery::finish(Running& running, Result<Outcome> outcome) {
     const Job& job = running.job;
     if (std::exchange(running.finished, true)) {
-        if (outcome) log::info("handler.late", kv("id", job.id), kv("handler", job.route->settings.handler));
+        if (outcome) log::info("handler.late", kv("id", running.id), kv("handler", running.handler));
         return;
     }
     running.timer.cancel();

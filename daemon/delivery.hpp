@@ -28,10 +28,6 @@ public:
     /// acknowledged.
     static constexpr std::size_t kMostBytes = std::size_t{256} << 20;
 
-    /// In work at once per handler: enough to keep a pool busy, few enough to leave most of its
-    /// queue to events that a caller waits for.
-    static constexpr std::size_t kMostInWork = 32;
-
     explicit Delivery(boost::asio::any_io_executor home) : home_(std::move(home)) {}
 
     /// Makes room for an event whose body has `body_size` bytes. False: full.

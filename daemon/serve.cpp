@@ -48,7 +48,7 @@ public:
 private:
     void await_signal() {
         signals_.async_wait([this](const boost::system::error_code& ec, int signal) {
-            if (ec) return void(ended_ = true);
+            if (ec) return;
             signal == SIGHUP ? reload() : stop();
             await_signal();
         });
@@ -64,6 +64,7 @@ private:
     void stop() {
         systemd::notify("STOPPING=1");
         runtime_->stop([this] {
+            ended_ = true;
             signals_.cancel();
             watchdog_.cancel();
         });

@@ -133,7 +133,8 @@ void Server::start_session(Shard& shard, Session::Socket socket) {
     error_code ignored;  // a Unix socket has no such option
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
     const bool refused = open > settings_.max_connections;
-    if (refused) log::warn("connection.refused", kv("why", "max_connections"), kv("open", open));
+    if (refused && shard.refusals.pass(Session::Clock::now()))
+        log::warn("connection.refused", kv("why", "max_connections"), kv("open", open));
     auto session = std::make_shared<Session>(shard, std::move(socket), *dispatcher_, refused);
     shard.add(*session);
     auto ended = [this, &shard, session](std::exception_ptr e) {

@@ -31,6 +31,7 @@ constexpr auto kParkAfter = seconds(1);  // of idling, a connection waits withou
 
 Session::Session(Shard& shard, Socket socket, Dispatcher& dispatcher, bool refused)
     : shard_(shard), socket_(std::move(socket)), dispatcher_(dispatcher), refused_(refused) {
+    filled_ = Clock::now();
     error_code ignored;  // a socket that died in the accept queue shows itself at the first read
     socket_.non_blocking(true, ignored);
 }
@@ -121,7 +122,7 @@ asio::awaitable<Session::Next> Session::answer(Request& request) {
 asio::awaitable<Reply> Session::reply_to(const Request& request, VerifiedBody body) {
     phase_ = Phase::working;
     expires_ = Clock::time_point::max();
-    Received received{shard_.routing, request.source, received_, wall_, {}};
+    Received received{request.routing, request.source, received_, wall_, {}};
     if (log::enabled(log::Level::info)) received.peer = peer(request.head);
     reply_.reset();
     auto done = [self = shared_from_this()](Reply reply) {
@@ -145,9 +146,11 @@ asio::awaitable<Session::Next> Session::refuse(Request& request, Error why) {
         co_return Next::close;
     }
     const Refusal& refusal = refusal_for(why);
-    log::warn(why == Errc::malformed_body ? "event.malformed" : "request.refused",
-              kv("status", refusal.status), kv("why", why.what()), kv("peer", peer(head)),
-              kv("source", request.source ? request.source->name : ""));
+    // A stranger must not be able to fill the log.
+    if (const auto held_back = shard_.refusals.pass(Clock::now()))
+        log::warn(why == Errc::malformed_body ? "event.malformed" : "request.refused",
+                  kv("status", refusal.status), kv("why", why.what()), kv("peer", peer(head)),
+                  kv("source", request.source ? request.source->name : ""), kv("suppressed", *held_back));
 
     // A body that is still on its way cannot be skipped safely; one that is here can.
     const bool early = why == Errc::not_found || why == Errc::method_not_allowed;

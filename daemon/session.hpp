@@ -42,6 +42,7 @@ private:
     // The outcome of reading a request up to where it can be verified.
     struct Request {
         RequestHead head;
+        std::shared_ptr<const Routing> routing;  // what the request began with; owns `source`
         const Source* source = nullptr;
         std::string_view body;     // followed by padding
         std::size_t size = 0;      // bytes of the buffer that are this request
@@ -53,6 +54,7 @@ private:
     boost::asio::awaitable<bool> read_again();
     boost::asio::awaitable<bool> readable();
     void filled(std::size_t n);
+    boost::asio::awaitable<void> give_way();
     boost::asio::awaitable<Next> serve_one();
     boost::asio::awaitable<Result<>> read_head(Request& request);
     boost::asio::awaitable<Result<>> read_body(Request& request);
@@ -82,6 +84,7 @@ private:
     Clock::time_point expires_ = Clock::time_point::max();
     bool expired_ = false;
     bool aborted_ = false;
+    unsigned turns_ = 0;    // operations since the shard's other connections had one
     bool parking_ = false;  // idle for long: on its way to wait without a buffer
 
     Buffer buffer_;

@@ -4,6 +4,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
@@ -25,7 +26,9 @@ Error closed() { return fail(Errc::connection_closed, "the peer closed the conne
 
 asio::awaitable<bool> Session::await_request() {
     bool here = size_ > 0;
-    if (!here) {
+    if (here) {
+        co_await give_way();
+    } else {
         enter(Phase::idle, shard_.settings.idle_timeout);
         if (shard_.draining()) expires_ = filled_ + Shard::kIdleInDrain;
         here = co_await first_bytes();
@@ -49,7 +52,8 @@ asio::awaitable<bool> Session::first_bytes() {
     if (buffer_.capacity != usual) shard_.buffers.give(std::exchange(buffer_, {}));
     if (buffer_.data) {
         const bool here = co_await read_again();
-        if (here || !std::exchange(parking_, false)) co_return here;
+        const bool parking = std::exchange(parking_, false);
+        if (here || expired_ || aborted_ || !parking) co_return here;
         shard_.buffers.give(std::exchange(buffer_, {}));
     }
     const bool ready = co_await readable();
@@ -70,6 +74,15 @@ asio::awaitable<bool> Session::read_again() {
 asio::awaitable<bool> Session::readable() {
     const auto [wait_error] = co_await socket_.async_wait(Socket::wait_read, kAwait);
     co_return !wait_error && !expired_ && !aborted_;
+}
+
+// A peer who has always sent more already would never let this coroutine wait, and so nobody else on
+// the shard have a turn.
+asio::awaitable<void> Session::give_way() {
+    constexpr unsigned kTurns = 16;
+    if (++turns_ < kTurns) co_return;
+    turns_ = 0;
+    co_await asio::post(socket_.get_executor(), asio::use_awaitable);
 }
 
 void Session::filled(std::size_t n) {
@@ -97,7 +110,10 @@ asio::awaitable<Result<>> Session::fill() {
     const auto space = asio::buffer(buffer_.data.get() + size_, room);
     error_code ec;
     std::size_t n = socket_.read_some(space, ec);
-    if (ec == asio::error::would_block) std::tie(ec, n) = co_await socket_.async_read_some(space, kAwait);
+    if (ec == asio::error::would_block)
+        std::tie(ec, n) = co_await socket_.async_read_some(space, kAwait);
+    else
+        co_await give_way();
     if (expired_) co_return fail(Errc::request_timeout, "the request did not arrive in time");
     if (ec || aborted_) co_return closed();
     filled(n);
@@ -116,7 +132,8 @@ asio::awaitable<Result<>> Session::read_head(Request& request) {
     request.size = head_size;
 
     const RequestHead& head = request.head;
-    request.source = shard_.routing->source_at(head.path);
+    request.routing = shard_.routing;
+    request.source = request.routing ? request.routing->source_at(head.path) : nullptr;
     if (!request.source) co_return fail(Errc::not_found, "no source at this path");
     if (head.method != "POST") co_return fail(Errc::method_not_allowed, "the method is not POST");
     if (head.content_length.value_or(0) > shard_.settings.max_body)

@@ -4,6 +4,7 @@
 // A connection never leaves its shard, so nothing here has a lock. All members are called on the
 // shard's thread unless they say otherwise.
 
+#include "daemon/core/backoff.hpp"
 #include "daemon/http_reply.hpp"
 #include "daemon/routing.hpp"
 #include "daemon/server_settings.hpp"
@@ -56,6 +57,7 @@ public:
     std::shared_ptr<const Routing> routing;
     BufferPool buffers;
     HttpWriter writer;
+    Throttle refusals{100, std::chrono::seconds(1)};  // lines in the log
     std::string scratch;  // a response on its way into a socket; holds nothing across a wait
 
     bool draining() const { return draining_; }

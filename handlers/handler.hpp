@@ -54,6 +54,10 @@ public:
     /// asks how long there is. Delivery is at least once: the same id can come again with a higher
     /// `attempt`.
     virtual void handle(Invocation invocation, Answer answer) = 0;
+
+    /// How many told-only events it can work at, at once. More would only wait in its queue while
+    /// their time runs. Any thread.
+    virtual std::size_t told_only_slots() const { return 16; }
 };
 
 }  // namespace hookswitch

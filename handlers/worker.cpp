@@ -15,9 +15,21 @@ using boost::system::error_code;
 using log::kv;
 using std::chrono::milliseconds;
 
+// Nobody waits for a told-only event: it can be offered again.
+Error never_begun(const WorkerLedger::Entry& entry) {
+    const bool waited_for = wants_reply(entry.invocation.event->kind);
+    return fail(waited_for ? Errc::deadline_exceeded : Errc::overloaded, "no worker was free in time");
+}
+
 }  // namespace
 
 // ---- events
+
+// As many as the ledger lets them have: all but the last slot, or the only one.
+std::size_t ProcessPool::told_only_slots() const {
+    const std::size_t all = settings_->workers * settings_->concurrency;
+    return all > 1 ? all - 1 : 1;
+}
 
 void ProcessPool::handle(Invocation invocation, Answer answer) {
     asio::dispatch(home_,
@@ -45,7 +57,7 @@ void ProcessPool::pump() {
         if (!entry) break;
         const auto left = std::chrono::duration_cast<milliseconds>(entry->invocation.deadline - now());
         if (left <= 0ms) {
-            settle(*entry, fail(Errc::deadline_exceeded, "no worker was free in time"));
+            settle(*entry, never_begun(*entry));
             continue;
         }
         ledger_.give(*entry, *worker);
@@ -149,8 +161,7 @@ void ProcessPool::on_deadlines() {
 // The dispatcher keeps deadlines by itself. Here it is about workers: one that has missed a deadline
 // keeps the slot busy, for it may still be at work.
 void ProcessPool::on_deadline(Entry& entry) {
-    if (entry.worker == WorkerLedger::kWaiting)
-        return settle(entry, fail(Errc::deadline_exceeded, "no worker was free in time"));
+    if (entry.worker == WorkerLedger::kWaiting) return settle(entry, never_begun(entry));
     Place& place = places_[entry.worker];
     const bool hangs = std::exchange(entry.missed, true);
     ledger_.set_due(entry, hangs ? Time::max() : entry.invocation.deadline + settings_->hang_timeout);

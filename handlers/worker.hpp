@@ -41,7 +41,8 @@ struct WorkerSettings {
 /// what still runs.
 ///
 /// Errors of handle(): Errc::overloaded when the queue is full or the pool is stopping,
-/// Errc::deadline_exceeded when no worker was free before the deadline (the event was never sent),
+/// Errc::deadline_exceeded when no worker was free before the deadline (the event was never sent;
+/// Errc::overloaded if it is told-only, which can be offered again),
 /// Errc::handler_failed for the rest. An event that a worker has is kept until that worker answers,
 /// however late, or ends; the events of one that ends are given to another once more.
 ///

@@ -32,6 +32,7 @@ public:
     ~ProcessPool() override;
 
     void handle(Invocation invocation, Answer answer) override;
+    std::size_t told_only_slots() const override;
     void when_ready(std::function<void(bool)> done) override;
     void stop(std::chrono::steady_clock::time_point until, std::function<void()> done) override;
 

@@ -106,6 +106,14 @@ void tell_dialect(Event& event, const Message& message, std::optional<std::strin
         event.dialect = fallback, event.dialect_undetermined = true;
 }
 
+// What is read here is written into an event again, a few levels deeper, and must still be readable
+// there: the parser has a limit.
+bool fits_into_an_event(std::string_view json) {
+    std::string deeper = "[[[[";
+    deeper.append(json).append("]]]]");
+    return Document::parse(deeper).has_value();
+}
+
 Result<ToolCall> read_call(const Json& id, const Json& name, std::optional<dom::element> arguments) {
     ToolCall call;
     TRY(call.id, id.string());
@@ -116,7 +124,8 @@ Result<ToolCall> read_call(const Json& id, const Json& name, std::optional<dom::
     } else if (arguments->is_object()) {
         call.arguments = arguments;
     } else if (!arguments->get(encoded)) {  // OpenAI's habit: JSON in a string
-        if (auto decoded = Document::parse(encoded); decoded && decoded->root().is_object()) {
+        auto decoded = Document::parse(encoded);
+        if (decoded && decoded->root().is_object() && fits_into_an_event(encoded)) {
             call.arguments = decoded->root();
             call.decoded = std::move(*decoded);
         }

@@ -4,9 +4,10 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
+#include <boost/beast/http/rfc7230.hpp>
 
+#include <algorithm>
 #include <cstring>
-#include <functional>
 #include <limits>
 
 namespace hookswitch {
@@ -46,6 +47,7 @@ public:
     }
 
     bool has_host() const { return has_host_; }
+    bool wants_close() const { return close_; }
 
     std::optional<Error> refusal;
 
@@ -62,6 +64,7 @@ private:
         switch (field) {
             case http::field::content_length: return content_length_is(value, ec);
             case http::field::transfer_encoding: return transfer_encoding_is(value, ec);
+            case http::field::connection: close_ |= http::token_list(value).exists("close"); return;
             case http::field::expect: head_.expect_continue = beast::iequals(value, "100-continue"); return;
             case http::field::forwarded: return join(head_.forwarded, value);
             case http::field::host: return host_is(value, ec);
@@ -117,6 +120,7 @@ private:
     std::size_t fields_ = 0;
     bool has_length_ = false;
     bool has_host_ = false;
+    bool close_ = false;
 };
 
 // RFC 9112, 3.2: origin form, or absolute form, which a proxy may send.
@@ -166,18 +170,22 @@ Result<RequestHead> parse_head(std::string_view text, const HeadLimits& limits) 
     if (!head.http10 && !parser.has_host()) return bad_request("Host missing");
     if (head.chunked && head.content_length) return bad_request("both Transfer-Encoding and Content-Length");
     if (head.chunked && head.http10) return bad_request("Transfer-Encoding in HTTP/1.0");
-    head.keep_alive = parser.keep_alive();
+    head.keep_alive = parser.keep_alive() && !parser.wants_close();  // RFC 9112, 9.3: close wins
     head.path = path_of(head.target);
     return head;
 }
 
 struct ChunkDecoder::Parser final : QuietParser {
-    // Beast unfolds into memory of its own; what lies elsewhere than the input was folded.
-    void on_field_impl(http::field, BeastText, BeastText value, error_code& ec) override {
-        const std::less<const char*> before;
-        const bool elsewhere =
-            before(value.data(), input.data()) || before(input.data() + input.size(), value.data());
-        if (!value.empty() && elsewhere && !input.empty()) ec = http::error::bad_value;
+    // Beast takes any byte inside quotes, also the LF that a proxy may take for the line's end; and it
+    // unfolds trailers. Those are all there when the last chunk's header is.
+    void on_chunk_header_impl(std::uint64_t size, BeastText extension, error_code& ec) override {
+        const auto control = [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; };
+        if (std::any_of(extension.begin(), extension.end(), control)) ec = http::error::bad_chunk_extension;
+        if (size > 0) return;
+        auto trailers = input.substr(static_cast<std::size_t>(extension.end() - input.data()));
+        trailers = trailers.substr(0, trailers.find("\r\n\r\n"));
+        for (const std::string_view fold : {"\r\n ", "\r\n\t"})
+            if (trailers.find(fold) != trailers.npos) ec = http::error::bad_value;
     }
     std::size_t on_chunk_body_impl(std::uint64_t, BeastText text, error_code&) override {
         to->append(text.data(), text.size());

@@ -1,5 +1,6 @@
 """Changing the configuration under load: no request notices."""
 
+import json
 import signal
 import threading
 import time
@@ -109,7 +110,9 @@ class Reload(unittest.TestCase):
                 self.assertEqual(replaced.worker.arguments, ["new"])
                 replaced.result("new")
                 self.assertEqual(only_result(other.answer()), "new")
-                event.result("old")
+                # Not waiting for the worker to say that it did: its answer is the end of its work, and of it.
+                answer = {"id": event["id"], "reply": {"result": "old"}}
+                event.worker.order(wait=False, write=json.dumps(answer) + "\n")
                 self.assertEqual(only_result(asking.answer()), "old")
                 event.worker.wait_gone()
                 self.assertTrue(alive(replaced.worker.pid))
