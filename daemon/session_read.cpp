@@ -50,12 +50,14 @@ asio::awaitable<bool> Session::first_bytes() {
     const std::size_t usual =
         std::max(BufferPool::kUsual, 2 * shard_.settings.max_head + simdjson::SIMDJSON_PADDING);
     if (buffer_.capacity != usual) shard_.buffers.give(std::exchange(buffer_, {}));
-    if (buffer_.data) {
+    if (buffer_.data && shard_.waiting_with_buffer < Shard::kMostWaitingWithBuffer) {
+        ++shard_.waiting_with_buffer;
         const bool here = co_await read_again();
+        --shard_.waiting_with_buffer;
         const bool parking = std::exchange(parking_, false);
         if (here || expired_ || aborted_ || !parking) co_return here;
-        shard_.buffers.give(std::exchange(buffer_, {}));
     }
+    shard_.buffers.give(std::exchange(buffer_, {}));
     const bool ready = co_await readable();
     if (!ready) co_return false;
     reserve(usual);

@@ -52,10 +52,14 @@ public:
 
     explicit Shard(const ServerSettings& settings);
 
+    /// More would keep more memory than their system calls are worth.
+    static constexpr std::size_t kMostWaitingWithBuffer = 256;
+
     boost::asio::io_context context{1};
     const ServerSettings& settings;
     std::shared_ptr<const Routing> routing;
     BufferPool buffers;
+    std::size_t waiting_with_buffer = 0;  // connections that have just been busy
     HttpWriter writer;
     Throttle refusals{100, std::chrono::seconds(1)};  // lines in the log
     std::string scratch;  // a response on its way into a socket; holds nothing across a wait
