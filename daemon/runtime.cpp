@@ -140,7 +140,7 @@ void Runtime::take_into_use(const std::shared_ptr<Prepared>& prepared) {
         log::error("reload.failed", kv("why", prepared->failed));
         return reloaded();  // letting go of the routing retires the new pools
     }
-    if (prepared->config.server != config_.server)
+    if (prepared->config.server != server_.settings())
         log::warn("reload.needs_restart", kv("section", "server"),
                   kv("why", "changes in [server] need a restart"));
     warn_of(prepared->config);

@@ -99,8 +99,8 @@ def close_output(event):
 
 
 def close_input(event):
+    os.close(0)  # before the answer, or the next event could still be on its way into the pipe
     answer(event)
-    os.close(0)
     pause()
 
 
