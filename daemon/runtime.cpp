@@ -42,7 +42,7 @@ struct Runtime::Prepared {
     std::shared_ptr<const Routing> routing;
     Pools pools;
     std::size_t starting = 0;
-    std::string failed;  // name of a handler that cannot start
+    bool failed = false;  // a worker cannot start
 };
 
 Runtime::Runtime(Config config)
@@ -127,8 +127,7 @@ void Runtime::finish_reload(Result<Config> loaded) {
     if (prepared->starting == 0) return take_into_use(prepared);
     for (std::size_t i = 0; i < prepared->pools.size(); ++i) {
         prepared->pools[i]->when_ready([self = shared_from_this(), prepared](bool ready) {
-            if (!ready)
-                prepared->failed = "a worker of the new configuration cannot start; its log lines say why";
+            if (!ready) prepared->failed = true;
             if (--prepared->starting == 0) self->take_into_use(prepared);
         });
     }
@@ -136,8 +135,9 @@ void Runtime::finish_reload(Result<Config> loaded) {
 
 void Runtime::take_into_use(const std::shared_ptr<Prepared>& prepared) {
     if (stopping_) return;
-    if (!prepared->failed.empty()) {
-        log::error("reload.failed", kv("why", prepared->failed));
+    if (prepared->failed) {
+        log::error("reload.failed",
+                   kv("why", "a worker of the new configuration cannot start; its log lines say why"));
         return reloaded();  // letting go of the routing retires the new pools
     }
     if (prepared->config.server != server_.settings())

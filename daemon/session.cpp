@@ -118,7 +118,8 @@ asio::awaitable<Session::Next> Session::answer(Request& request) {
 }
 
 // Most events are answered before dispatch() returns; only the others pay for a timer to wait on.
-// The call-back comes exactly once, and this waits for it, so a reply cannot meet another request.
+// The call-back comes exactly once, and but for an abort, which ends the session, this waits for it: a
+// reply cannot meet another request.
 asio::awaitable<Reply> Session::reply_to(const Request& request, VerifiedBody body) {
     phase_ = Phase::working;
     expires_ = Clock::time_point::max();
