@@ -5,13 +5,13 @@
 #
 # shellcheck shell=bash disable=SC2034
 
-BUILD_PACKAGES="g++ cmake ninja-build ccache git
-    libboost1.81-dev libssl-dev libsimdjson-dev libspdlog-dev libtomlplusplus-dev libcli11-dev
+BUILD_PACKAGES="g++ cmake ninja-build ccache git pkg-config
+    libboost1.81-dev libssl-dev libsqlite3-dev libzstd-dev libsimdjson-dev libspdlog-dev libtomlplusplus-dev libcli11-dev
     libxxhash-dev libhowardhinnant-date-dev libgtest-dev"
 
 # systemd for systemd-analyze; iproute2, util-linux and mount to run the unit in a systemd of its own.
 TEST_PACKAGES="clang-format clang-tidy python3 curl openssl procps
-    nginx-light haproxy caddy systemd iproute2 util-linux mount tzdata"
+    nginx-light haproxy caddy prometheus systemd iproute2 util-linux mount tzdata"
 
 # need_packages PACKAGE...: installs those that are missing. Needs root or sudo only if any is.
 need_packages() {
