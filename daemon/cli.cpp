@@ -1,22 +1,9 @@
-#include "daemon/cli.hpp"
-
+#include "daemon/cli_spec.hpp"
 #include "daemon/core/units.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <algorithm>
-#include <functional>
 
 namespace hookswitch::cli {
-namespace {
-
-constexpr std::size_t kMaxConcurrency = 1000;  // each is a socket; the usual limit is 1024 of them
-
-// A command's options and the value that they fill in.
-struct Spec {
-    CLI::App* app = nullptr;
-    std::function<Command()> result;
-};
 
 std::string example(std::string_view lines) { return "Example:\n" + std::string(lines); }
 
@@ -33,11 +20,9 @@ void add_config(CLI::App* command, std::filesystem::path& config) {
         ->capture_default_str();
 }
 
-void add_secret(CLI::App* command, std::filesystem::path& file) {
-    command->add_option("--secret-file", file, "File with the webhook secret; - for standard input")
-        ->type_name("FILE")
-        ->required();
-}
+namespace {
+
+constexpr std::size_t kMaxConcurrency = 1000;  // each is a socket; the usual limit is 1024 of them
 
 void add_duration(CLI::App* command, const char* name, std::chrono::milliseconds& value,
                   const char* description) {
@@ -52,6 +37,12 @@ void add_duration(CLI::App* command, const char* name, std::chrono::milliseconds
         },
         description);
     option->type_name("DURATION")->default_str(duration_text(value));
+}
+
+void add_secret(CLI::App* command, std::filesystem::path& file) {
+    command->add_option("--secret-file", file, "File with the webhook secret; - for standard input")
+        ->type_name("FILE")
+        ->required();
 }
 
 CLI::Option* add_factor(CLI::App* command, const char* name, std::optional<double>& value,
@@ -188,26 +179,33 @@ Exit mistake(const std::string& command, const std::string& what) {
     return {2, "hookswitch: " + where + what + ": see '" + name + " --help'\n"};
 }
 
-std::string names(const std::vector<Spec>& specs) {
-    std::string all;
-    for (const auto& spec : specs) all += (all.empty() ? "" : ", ") + spec.app->get_name();
-    return all;
+// CLI11 reports an unknown command as a missing one or as an excess argument. `words` follow the name
+// of `family`.
+std::optional<Exit> unknown_command(const CLI::App& family, std::vector<std::string> words) {
+    const std::string first = words.empty() ? "" : words.front();
+    if (first.starts_with('-')) return std::nullopt;
+    std::string names;
+    for (const CLI::App* command : family.get_subcommands({})) {
+        if (command->get_name() == first && command->get_subcommands({}).empty()) return std::nullopt;
+        if (command->get_name() == first)
+            return unknown_command(*command, {std::next(words.begin()), words.end()});
+        names += (names.empty() ? "" : ", ") + command->get_name();
+    }
+    const std::string of = family.get_parent() ? family.get_name() : "";
+    if (first.empty()) return mistake(of, "no command given: there are " + names);
+    return mistake(of, "'" + first + "' is not a command: there are " + names);
 }
 
-// CLI11 reports an unknown command as a missing one or as an excess argument.
-std::optional<Exit> unknown_command(const std::vector<Spec>& specs, int argc, const char* const* argv) {
-    const std::string first = argc > 1 ? argv[1] : "";
-    if (first.starts_with('-')) return std::nullopt;
-    for (const auto& spec : specs)
-        if (spec.app->get_name() == first) return std::nullopt;
-    if (first.empty()) return mistake("", "no command given: there are " + names(specs));
-    return mistake("", "'" + first + "' is not a command: there are " + names(specs));
+// The innermost command that was named: "events list".
+std::string name_of(const CLI::App& app) {
+    const auto chosen = app.get_subcommands();
+    if (chosen.empty()) return "";
+    const std::string inner = name_of(*chosen.front());
+    return chosen.front()->get_name() + (inner.empty() ? "" : " " + inner);
 }
 
 Exit explain(CLI::App& app, const CLI::ParseError& error) {
-    const auto chosen = app.get_subcommands();
-    if (error.get_exit_code() != 0)
-        return mistake(chosen.empty() ? "" : chosen.front()->get_name(), error.what());
+    if (error.get_exit_code() != 0) return mistake(name_of(app), error.what());
     std::ostringstream text;  // --help, --version
     app.exit(error, text, text);
     return {0, text.str()};
@@ -229,22 +227,23 @@ Command parse(int argc, const char* const* argv) {
     Verify verify;
     Send send;
     Replay replay;
-    const std::vector<Spec> specs{serve_command(app, serve), check_command(app, check),
-                                  sign_command(app, sign),   verify_command(app, verify),
-                                  send_command(app, send),   replay_command(app, replay)};
-    if (auto unknown = unknown_command(specs, argc, argv)) return *unknown;
+    EventsValues events;
+    std::vector<Spec> specs{serve_command(app, serve), check_command(app, check),
+                            sign_command(app, sign),   verify_command(app, verify),
+                            send_command(app, send),   replay_command(app, replay)};
+    for (auto& spec : events_commands(app, events)) specs.push_back(std::move(spec));
+    if (auto unknown = unknown_command(app, {argv + 1, argv + std::max(argc, 1)})) return *unknown;
     try {
         app.parse(argc, argv);
+        const auto chosen = std::ranges::find_if(specs, [](const Spec& spec) { return spec.app->parsed(); });
+        Command command = chosen->result();
+        if (shares_standard_input(command))
+            return mistake(name_of(app),
+                           "standard input cannot be both, the secret and a body, or two bodies");
+        return command;
     } catch (const CLI::ParseError& error) {
         return explain(app, error);
     }
-    const auto chosen =
-        std::find_if(specs.begin(), specs.end(), [](const Spec& spec) { return spec.app->parsed(); });
-    Command command = chosen->result();
-    if (shares_standard_input(command))
-        return mistake(chosen->app->get_name(),
-                       "standard input cannot be both, the secret and a body, or two bodies");
-    return command;
 }
 
 }  // namespace hookswitch::cli

@@ -3,6 +3,7 @@
 // The command line as values. Parsing has no side effects: what is to be done comes back as one of
 // these, --help and mistakes included.
 
+#include "daemon/cli_events.hpp"
 #include "daemon/core/url.hpp"
 #include "daemon/io/http_client.hpp"
 
@@ -63,7 +64,8 @@ struct Exit {
     std::string text;
 };
 
-using Command = std::variant<Serve, Check, Sign, Verify, Send, Replay, Exit>;
+using Command = std::variant<Serve, Check, Sign, Verify, Send, Replay, EventsList, EventsShow, EventsTail,
+                             EventsExport, EventsRedeliver, EventsPurge, Exit>;
 
 Command parse(int argc, const char* const* argv);
 

@@ -29,6 +29,12 @@ int run(const cli::Sign& args, const Console& console);
 int run(const cli::Verify& args, const Console& console);
 int run(const cli::Send& args, const Console& console);
 int run(const cli::Replay& args, const Console& console);
+int run(const cli::EventsList& args, const Console& console);
+int run(const cli::EventsShow& args, const Console& console);
+int run(const cli::EventsTail& args, const Console& console);
+int run(const cli::EventsExport& args, const Console& console);
+int run(const cli::EventsRedeliver& args, const Console& console);
+int run(const cli::EventsPurge& args, const Console& console);
 int run(const cli::Exit& args, const Console& console);
 
 // What the commands that sign have in common.

@@ -69,6 +69,8 @@ std::optional<std::string> read_endpoint(std::string_view text) {
     return (bracketed ? "[" + plain + "]:" : plain + ":") + std::to_string(port);
 }
 
+}  // namespace
+
 Result<std::string> read_listen(std::string_view text, const ConfigFile& file) {
     if (text == "systemd") return std::string(text);
     if (!text.starts_with("unix:")) {
@@ -85,6 +87,8 @@ Result<std::string> read_listen(std::string_view text, const ConfigFile& file) {
                     "'" + path.string() + "' is too long for a Unix socket (107 bytes)");
     return "unix:" + path.string();
 }
+
+namespace {
 
 void read_listen_list(Table& in, std::vector<std::string>& out) {
     std::vector<std::string> listen;
@@ -141,27 +145,27 @@ void read_log(Table in, log::Settings& out) {
     in.finish();
 }
 
-void read_journal(Table in, std::chrono::milliseconds& dedupe_window) {
-    in.not_yet({"path", "retention"});
-    std::string sync;
-    in.choose<std::string>("sync", sync, {{"off", "off"}}, {"full"});
-    in.read("dedupe_window", dedupe_window, 0ms, 24h);
-    in.finish();
-}
+}  // namespace
 
-void read_secret(Table& in, const Table::Item& item, SignaturePolicy& out) {
+std::optional<Secret> read_secret(Table& in, const Table::Item& item) {
+    const auto faulty = [&](const std::string& what) {
+        in.mistake(*item.node, item.key, what);
+        return std::nullopt;
+    };
     const auto path = in.file().path(item.text);
-    if (!path) return in.mistake(*item.node, item.key, path.error().what());
+    if (!path) return faulty(path.error().what());
     auto content = read_file(*path);
-    if (!content) return in.mistake(*item.node, item.key, content.error().what());
+    if (!content) return faulty(content.error().what());
     const Secret whole{std::move(content->text)};  // wiped, as the key is
-    const Secret secret{std::string(without_newline(whole.reveal()))};
-    if (secret.reveal().empty()) return in.mistake(*item.node, item.key, path->string() + " is empty");
+    Secret secret{std::string(without_newline(whole.reveal()))};
+    if (secret.reveal().empty()) return faulty(path->string() + " is empty");
     if (content->world_readable)
         in.warning(*item.node, item.key,
                    path->string() + " can be read by every user of this machine; chmod 600 it");
-    out.keys.emplace_back(secret);
+    return secret;
 }
+
+namespace {
 
 void read_signature(Table& in, SignaturePolicy& out) {
     std::chrono::milliseconds max_age = out.max_age;
@@ -172,7 +176,8 @@ void read_signature(Table& in, SignaturePolicy& out) {
     in.read("insecure_no_signature", out.insecure_no_signature);
     const auto files = in.items("secret_files");
     for (const auto& item : files)
-        if (item.ok) read_secret(in, item, out);
+        if (const auto secret = item.ok ? read_secret(in, item) : std::nullopt)
+            out.keys.emplace_back(*secret);
     if (out.insecure_no_signature)
         in.warning("insecure_no_signature",
                    "whoever can reach this path is believed, with any signature or none; for trials only");
@@ -190,7 +195,7 @@ bool is_url_path(std::string_view path) {
 Source read_source(Table in) {
     Source source;
     std::string provider;
-    in.need("name", source.name);
+    in.need_name("name", source.name);
     in.need("path", source.path);
     if (!source.path.empty() && !is_url_path(source.path))
         in.mistake("path", "'" + source.path + "' is not the path of a URL such as \"/webhook\"");
@@ -235,10 +240,12 @@ Result<Config> parse_config(std::string_view text, const std::filesystem::path& 
 
     Config config;
     Table root(tree, "", place);
-    root.not_yet({"admin", "platform"});
+    root.not_yet({"platform"});
     root.table("server", [&](Table in) { read_server(std::move(in), config.server); });
+    root.table("admin", [&](Table in) { read_admin(std::move(in), config); });
     root.table("log", [&](Table in) { read_log(std::move(in), config.log); });
-    root.table("journal", [&](Table in) { read_journal(std::move(in), config.dedupe_window); });
+    config.journal.emplace().path = place.directory() / JournalSettings().path;
+    root.table("journal", [&](Table in) { read_journal(std::move(in), config); });
     read_sources(root, config.sources);
     const auto handlers = read_handlers(root, config);
     read_routes(root, handlers, config);

@@ -6,9 +6,12 @@
 // names resolved, secrets and lists read. Nothing past this file parses a string or asks "is it
 // set?". Each module owns its settings; this only sums them.
 
+#include "daemon/admin_settings.hpp"
 #include "daemon/core/result.hpp"
+#include "daemon/io/journal.hpp"
 #include "daemon/io/log.hpp"
 #include "daemon/routes.hpp"
+#include "daemon/routing.hpp"
 #include "daemon/server_settings.hpp"
 #include "daemon/source.hpp"
 #include "handlers/reply.hpp"
@@ -17,6 +20,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -29,11 +33,14 @@ namespace hookswitch {
 struct HandlerConfig {
     std::string name;
     std::variant<std::shared_ptr<Handler>, WorkerSettings> handler;
+    DeliverySettings delivery;
 };
 
 struct Config {
     ServerSettings server;
+    std::optional<AdminSettings> admin;  // nullopt: no admin listener
     log::Settings log;
+    std::optional<JournalSettings> journal;            // nullopt: events are held in memory only
     std::chrono::milliseconds dedupe_window{600'000};  // zero: off
     std::vector<Source> sources;
     std::vector<HandlerConfig> handlers;

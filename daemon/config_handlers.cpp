@@ -228,16 +228,18 @@ HandlerType read_type(Table& in) {
 
 void read_handler(Table in, std::vector<HandlerEntry>& entries, Config& config) {
     HandlerEntry entry{{}, in.full_key("name"), in.toml().source().begin, {}};
-    in.need("name", entry.name);
+    in.need_name("name", entry.name);
     const bool taken = std::ranges::any_of(entries, [&](const auto& e) { return e.name == entry.name; });
     if (taken && !entry.name.empty())
         in.mistake("name", "'" + entry.name + "' is already the name of another handler");
 
     const auto type = read_type(in);
+    DeliverySettings delivery;
+    read_delivery(in, delivery);
     if (type == HandlerType::reply)
-        config.handlers.push_back({entry.name, build_reply(in, entry.replies)});
+        config.handlers.push_back({entry.name, build_reply(in, entry.replies), std::move(delivery)});
     else if (type == HandlerType::worker)
-        config.handlers.push_back({entry.name, read_worker(in, entry.name)});
+        config.handlers.push_back({entry.name, read_worker(in, entry.name), std::move(delivery)});
     if (type != HandlerType::unknown) in.finish();  // else nobody can say which keys belong here
     entries.push_back(std::move(entry));
 }

@@ -24,6 +24,21 @@ struct HandlerEntry {
     std::vector<ReplyText> replies;
 };
 
+/// An element of a `listen` key, in the form that ServerSettings::listen promises.
+Result<std::string> read_listen(std::string_view text, const ConfigFile& file);
+
+/// What is in the file that `item` names, without its newline; nullopt after a mistake was noted.
+std::optional<Secret> read_secret(Table& in, const Table::Item& item);
+
+/// [admin]; after [server].
+void read_admin(Table in, Config& config);
+
+/// [journal]; config.journal holds the defaults.
+void read_journal(Table in, Config& config);
+
+/// How told-only events come to a handler: keys of its table.
+void read_delivery(Table& in, DeliverySettings& out);
+
 std::vector<HandlerEntry> read_handlers(Table& root, Config& config);
 
 /// Reads [[route]] and checks its names and answers against the rest.

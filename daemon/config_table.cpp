@@ -205,6 +205,12 @@ void Table::need(std::string_view key, std::string& out) {
     if (string_in(key, *node, out) && out.empty()) mistake(*node, key, "must not be empty");
 }
 
+void Table::need_name(std::string_view key, std::string& out) {
+    need(key, out);
+    if (std::ranges::any_of(out, [](unsigned char c) { return c < ' ' || c == 0x7f; }))
+        mistake(key, "must not have control characters in it");
+}
+
 std::vector<Table::Item> Table::items(std::string_view key) {
     std::vector<Item> result;
     auto add = [&](const toml::node& node, std::string item_key) {

@@ -92,6 +92,9 @@ public:
     /// A string that must be there and not be empty.
     void need(std::string_view key, std::string& out);
 
+    /// The same for a name, which stands in logs, metrics and the journal.
+    void need_name(std::string_view key, std::string& out);
+
     /// A string or an array of strings, none of them empty.
     std::vector<Item> items(std::string_view key);
     void read(std::string_view key, std::vector<std::string>& out);

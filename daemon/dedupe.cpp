@@ -5,6 +5,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <cstring>
 #include <deque>
 #include <mutex>
 #include <utility>
@@ -25,6 +26,13 @@ DeliveryKey delivery_key(std::string_view source, std::string_view body, std::st
         XXH3_64bits_withSeed(timestamp.data(), timestamp.size(), XXH3_64bits(source.data(), source.size()));
     const auto hash = XXH3_128bits_withSeed(body.data(), body.size(), seed);
     return {hash.low64, hash.high64};
+}
+
+std::optional<DeliveryKey> delivery_key_of(std::string_view bytes) {
+    DeliveryKey key;
+    if (bytes.size() != sizeof key) return std::nullopt;
+    std::memcpy(&key, bytes.data(), sizeof key);
+    return key;
 }
 
 // An entry is in work while `waiters` is set. Most entries are acknowledgements without a reply, so
@@ -70,7 +78,7 @@ Dedupe::Dedupe() {
 Dedupe::~Dedupe() = default;
 
 Dedupe::Claimed Dedupe::claim(const DeliveryKey& key, Clock::time_point now, std::chrono::milliseconds window,
-                              const Waiter& waiter) {
+                              const std::function<Waiter()>& waiter) {
     if (window.count() == 0) return {Claim::first, {}};
     Stripe& stripe = stripe_of(key);
     const std::lock_guard lock(stripe.mutex);
@@ -78,7 +86,7 @@ Dedupe::Claimed Dedupe::claim(const DeliveryKey& key, Clock::time_point now, std
     const auto [it, added] = stripe.entries.try_emplace(key);
     Stripe::Entry& entry = it->second;
     if (!added && entry.waiters) {
-        if (waiter) entry.waiters->push_back(waiter);
+        entry.waiters->push_back(waiter());
         return {Claim::in_work, {}};
     }
     if (!added && entry.expires > now) return {Claim::answered, entry.reply};
@@ -88,7 +96,11 @@ Dedupe::Claimed Dedupe::claim(const DeliveryKey& key, Clock::time_point now, std
     return {Claim::first, {}};
 }
 
-void Dedupe::settle(const DeliveryKey& key, Reply reply) {
+void Dedupe::settle(const DeliveryKey& key, Reply reply) { end(key, std::move(reply)); }
+
+void Dedupe::forget(const DeliveryKey& key) { end(key, std::nullopt); }
+
+void Dedupe::end(const DeliveryKey& key, std::optional<Reply> reply) {
     std::unique_ptr<std::vector<Waiter>> waiters;
     {
         Stripe& stripe = stripe_of(key);
@@ -96,11 +108,24 @@ void Dedupe::settle(const DeliveryKey& key, Reply reply) {
         const auto it = stripe.entries.find(key);
         if (it == stripe.entries.end()) return;
         waiters = std::move(it->second.waiters);
-        if (reply) stripe.reply_bytes += reply->size();
-        it->second.reply = reply;
+        if (!reply) {
+            stripe.entries.erase(it);
+        } else {
+            if (*reply) stripe.reply_bytes += (*reply)->size();
+            it->second.reply = *reply;
+        }
     }
     if (!waiters) return;
     for (const Waiter& waiter : *waiters) waiter(reply);
+}
+
+void Dedupe::restore(const DeliveryKey& key, Clock::time_point expires, Reply reply) {
+    Stripe& stripe = stripe_of(key);
+    const std::lock_guard lock(stripe.mutex);
+    const std::size_t size = reply ? reply->size() : 0;
+    if (!stripe.entries.try_emplace(key, Stripe::Entry{expires, nullptr, std::move(reply)}).second) return;
+    stripe.reply_bytes += size;
+    stripe.by_age.emplace_back(key, expires);
 }
 
 }  // namespace hookswitch

@@ -1,8 +1,12 @@
 #include "daemon/dispatcher.hpp"
 
+#include "daemon/core/metrics.hpp"
 #include "daemon/io/log.hpp"
 
 #include <boost/asio/dispatch.hpp>
+
+#include <algorithm>
+#include <utility>
 
 namespace hookswitch {
 namespace {
@@ -10,23 +14,52 @@ namespace {
 namespace asio = boost::asio;
 using log::kv;
 
-void log_accepted(const Received& received, const Event& event, bool duplicate) {
-    if (!log::enabled(log::Level::info)) return;
-    log::info("event.accepted", kv("type", event.type), kv("call", event.call_id),
-              kv("source", received.source->name), kv("status", event.status.value_or("")),
-              log::number("caller", event.caller.value_or("")), kv("dialect", name_of(event.dialect)),
-              kv("peer", received.peer), kv("duplicate", duplicate));
+Milliseconds to_ms(std::chrono::system_clock::time_point time) {
+    return std::chrono::floor<std::chrono::milliseconds>(time);
 }
 
-std::vector<const Route*> matching_routes(const Routing& routing, const Event& event,
-                                          std::string_view source) {
-    std::vector<const Route*> found;
-    for (const Route& route : routing.routes())
-        if (matches(route.settings, event, source, {})) found.push_back(&route);
-    return found;
+// Each once, in the order of the routes.
+std::vector<std::string> handlers_for(const Received& received, const Event& event) {
+    std::vector<std::string> names;
+    for (const Route& route : received.routing->routes())
+        if (matches(route.settings, event, received.source->name, {}) &&
+            std::ranges::find(names, route.settings.handler) == names.end())
+            names.push_back(route.settings.handler);
+    return names;
+}
+
+std::string lines_of(const std::vector<std::string>& names) {
+    std::string lines;
+    for (const std::string& name : names) lines += (lines.empty() ? "" : "\n") + name;
+    return lines;
 }
 
 }  // namespace
+
+// One delivery, while it is being dispatched. Borrows what dispatch() does.
+struct Dispatcher::Arrival {
+    const asio::any_io_executor& shard;
+    const Received& received;
+    std::string_view body;
+    std::string id;
+    DeliveryKey key;
+
+    JournalEntry entry(const Event& event, std::optional<std::string_view> handlers) const {
+        return {id,
+                to_ms(received.wall),
+                event.type,
+                name_of(event.dialect),
+                received.source->name,
+                event.call_id,
+                event.status.value_or(""),
+                event.caller.value_or(""),
+                event.called.value_or(""),
+                handlers,
+                bytes_of(key),
+                received.head,
+                body};
+    }
+};
 
 // The duplicate check comes after the parse, because only the parse tells whether a body has a time
 // of its own, and so what makes it the same delivery. Both are well after the signature.
@@ -35,44 +68,108 @@ void Dispatcher::dispatch(const asio::any_io_executor& shard, const Received& re
     auto event = parse_padded_event(body.text(), received.source->dialect.value_or(Dialect::snake));
     if (!event) return done({Reply::Kind::malformed, {}, false, event.error().what()});
 
+    if (received.kind) *received.kind = event->kind;
     const bool timeless = !event->sent_at && !event->sent_at_text;
     const auto key =
         delivery_key(received.source->name, body.text(), timeless ? timestamp : std::string_view());
-    if (!wants_reply(event->kind)) return tell(received, key, std::move(*event), body.text().size(), done);
+    const Arrival arrival{shard, received, body.text(), new_event_id(received.wall), key};
+    if (!first(arrival, *event, done)) return;
+    follow_call(arrival, *event);
+    wants_reply(event->kind) ? ask(arrival, std::move(*event), std::move(done))
+                             : tell(arrival, std::move(*event), std::move(done));
+}
 
-    const auto waiter = [shard, done](Dedupe::Reply reply) {
-        asio::dispatch(shard, [done, reply] { done({Reply::Kind::ok, reply, true, {}}); });
+// False: it came before, and `done` has or will have the answer that it got then.
+bool Dispatcher::first(const Arrival& arrival, const Event& event, const Done& done) {
+    const Received& received = arrival.received;
+    const auto waiter = [&arrival, &done]() -> Dedupe::Waiter {
+        return [shard = arrival.shard, done](std::optional<Dedupe::Reply> reply) {
+            asio::dispatch(shard, [done, reply] {
+                if (reply) return done({Reply::Kind::ok, *reply, true, {}});
+                done({Reply::Kind::unavailable, {}, false, "its first copy could not be stored"});
+            });
+        };
     };
-    const auto claimed = dedupe_.claim(key, received.at, received.routing->dedupe_window(), waiter);
-    log_accepted(received, *event, claimed.claim != Dedupe::Claim::first);
-    if (claimed.claim == Dedupe::Claim::in_work) return;
-    if (claimed.claim == Dedupe::Claim::answered) return done({Reply::Kind::ok, claimed.reply, true, {}});
+    const auto claimed = dedupe_.claim(arrival.key, received.at, received.routing->dedupe_window(), waiter);
+    const bool duplicate = claimed.claim != Dedupe::Claim::first;
+    if (duplicate && received.source->metrics) received.source->metrics->duplicates[event.kind].add();
+    if (log::enabled(log::Level::info))
+        log::info("event.accepted", kv("id", arrival.id), kv("type", event.type), kv("call", event.call_id),
+                  kv("source", received.source->name), kv("status", event.status.value_or("")),
+                  log::number("caller", event.caller.value_or("")), kv("dialect", name_of(event.dialect)),
+                  kv("peer", received.peer), kv("duplicate", duplicate));
+    if (claimed.claim == Dedupe::Claim::answered) done({Reply::Kind::ok, claimed.reply, true, {}});
+    return !duplicate;
+}
 
-    auto exchange =
-        std::make_shared<Exchange>(shard, received, std::make_shared<const Event>(std::move(*event)));
-    exchange->start([this, key, done = std::move(done)](std::string text) {
+void Dispatcher::follow_call(const Arrival& arrival, const Event& event) {
+    const std::string_view status = event.status.value_or("");
+    const auto progress = calls_.advance(event.call_id, event.type, status);
+    using enum CallProgress::Effect;
+    if (progress.effect != late && progress.effect != repeated) return;
+    if (progress.effect == late) metrics_.out_of_order.add();
+    log::info("call.out_of_order", kv("id", arrival.id), kv("call", event.call_id), kv("type", event.type),
+              kv("status", status), kv("state", name_of(progress.state)),
+              kv("why", progress.effect == late ? "the call is further than that" : "it came before"));
+}
+
+void Dispatcher::ask(const Arrival& arrival, Event event, Done done) {
+    std::shared_ptr<Journal::Ticket> ticket;
+    if (journal_) ticket = journal_->append(arrival.entry(event, std::nullopt));
+    auto exchange = std::make_shared<Exchange>(arrival.shard, arrival.id, arrival.received,
+                                               std::make_shared<const Event>(std::move(event)));
+    exchange->start([this, key = arrival.key, ticket, done = std::move(done)](std::string text,
+                                                                              const Exchange& ended) {
         const auto reply = std::make_shared<const std::string>(std::move(text));
+        if (ticket)
+            journal_->answered(ticket, {to_ms(std::chrono::system_clock::now()), *reply, ended.account()});
         dedupe_.settle(key, reply);
         done({Reply::Kind::ok, reply, false, {}});
     });
 }
 
-// Room is made before the delivery is claimed, so that a refusal leaves no trace of it.
-void Dispatcher::tell(const Received& received, const DeliveryKey& key, Event event, std::size_t body_size,
-                      const Done& done) {
-    auto routes = matching_routes(*received.routing, event, received.source->name);
-    if (!routes.empty() && !delivery_->reserve(body_size))
-        return done({Reply::Kind::overloaded, {}, false, "too many events wait for their handlers"});
+void Dispatcher::tell(const Arrival& arrival, Event event, Done done) {
+    auto handlers = handlers_for(arrival.received, event);
+    if (handlers.empty()) {
+        if (journal_) return store(arrival, event, nullptr, std::move(done));
+        dedupe_.settle(arrival.key, nullptr);
+        return done({});
+    }
+    auto told = std::make_shared<Told>();
+    told->id = arrival.id;
+    told->source = arrival.received.source->name;
+    told->call = event.call_id;
+    told->received_at = to_ms(arrival.received.wall);
+    told->handlers = std::move(handlers);
+    told->reservation = delivery_->reserve(arrival.body.size());
+    if (journal_ && !told->reservation) return store(arrival, event, std::move(told), std::move(done));
+    told->event = std::move(event);
+    if (!journal_) return keep_in_memory(arrival, std::move(told), done);
+    const Event& kept = told->event;
+    store(arrival, kept, std::move(told), std::move(done));
+}
 
-    const auto claimed = dedupe_.claim(key, received.at, received.routing->dedupe_window(), {});
-    const bool duplicate = claimed.claim != Dedupe::Claim::first;
-    log_accepted(received, event, duplicate);
-    if (!duplicate) dedupe_.settle(key, nullptr);
-    if (!routes.empty() && duplicate) delivery_->release(body_size);
-    if (!routes.empty() && !duplicate)
-        delivery_->accept(received, std::make_shared<const Event>(std::move(event)), std::move(routes),
-                          body_size);
-    done({Reply::Kind::ok, {}, duplicate, {}});
+void Dispatcher::store(const Arrival& arrival, const Event& event, std::shared_ptr<Told> told, Done done) {
+    const std::string handlers = told ? lines_of(told->handlers) : std::string();
+    auto stored = [this, key = arrival.key, done = std::move(done)](Result<std::int64_t> seq) {
+        if (seq) {
+            dedupe_.settle(key, nullptr);
+            return done({});
+        }
+        dedupe_.forget(key);
+        done({Reply::Kind::unavailable, {}, false, seq.error().what()});
+    };
+    journal_->append(arrival.entry(event, handlers), arrival.shard, std::move(stored), std::move(told));
+}
+
+void Dispatcher::keep_in_memory(const Arrival& arrival, std::shared_ptr<Told> told, const Done& done) {
+    if (!told->reservation) {
+        dedupe_.forget(arrival.key);
+        return done({Reply::Kind::overloaded, {}, false, "too many events wait for their handlers"});
+    }
+    delivery_->accept(std::move(told));
+    dedupe_.settle(arrival.key, nullptr);
+    done({});
 }
 
 }  // namespace hookswitch

@@ -4,6 +4,8 @@
 
 #include <boost/asio/dispatch.hpp>
 
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -16,7 +18,11 @@ using log::kv;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+// max_timeout is this long before the platform gives up.
+constexpr auto kPlatformMargin = milliseconds(500);
+
 constexpr std::string_view kUnavailable = R"({"error":"This tool is not available."})";
+constexpr std::string_view kByBuiltIn = "built-in", kByFallback = "fallback";
 constexpr std::string_view kBadArguments =
     R"({"error":"The arguments of this tool call are not valid JSON."})";
 
@@ -27,13 +33,18 @@ double ms_since(steady_clock::time_point start) {
 
 }  // namespace
 
-Exchange::Exchange(asio::any_io_executor shard, Received received, std::shared_ptr<const Event> event)
+Exchange::Exchange(asio::any_io_executor shard, const std::string& id, Received received,
+                   std::shared_ptr<const Event> event)
     : shard_(std::move(shard)), timer_(shard_), received_(std::move(received)), event_(std::move(event)) {
+    received_.head = {};  // its buffer is for the next request
+    received_.kind = nullptr;
     const auto part = [&](const ToolCall* call) {
         const Route* route = received_.routing->first_match(*event_, received_.source->name,
                                                             call ? call->name : std::string_view());
         const auto timeout = route ? timeout_for(route->settings, event_->kind) : milliseconds(0);
-        parts_.push_back({new_event_id(received_.wall), call, route, received_.at + timeout, {}, false});
+        std::string part_id = id;
+        if (event_->tool_calls.size() > 1) part_id += '.' + std::to_string(parts_.size() + 1);
+        parts_.push_back({std::move(part_id), call, route, received_.at + timeout, {}, false, {}, 0, {}});
     };
     if (event_->kind != EventKind::tool_calls) part(nullptr);
     parts_.reserve(event_->tool_calls.size());
@@ -51,8 +62,8 @@ void Exchange::start(Done done) {
 void Exchange::begin(std::size_t index) {
     Part& part = parts_[index];
     if (part.tool_call && !part.tool_call->arguments)
-        return settle(part, shape(part, kBadArguments).value(), "built-in");
-    if (!part.route) return settle(part, built_in(part), "built-in");
+        return settle(part, shape(part, kBadArguments).value(), kByBuiltIn);
+    if (!part.route) return settle(part, built_in(part), kByBuiltIn);
 
     Invocation invocation{part.id,           event_,         part.tool_call, received_.source->name,
                           received_.routing, received_.wall, part.deadline};
@@ -73,11 +84,13 @@ void Exchange::begin(std::size_t index) {
 void Exchange::receive(std::size_t index, Result<Outcome> outcome) {
     Part& part = parts_[index];
     if (part.settled) {
+        part.route->metrics->late.add();
         log::info("handler.late", kv("id", part.id), kv("handler", part.route->settings.handler),
                   kv("call", event_->call_id), kv("ms", ms_since(received_.at)));
         return;
     }
     if (!outcome) {
+        if (outcome.error() == Errc::deadline_exceeded) metrics_of(part).missed_deadlines[event_->kind].add();
         fail_over(part, outcome.error().what());
     } else if (outcome->reply.empty()) {
         settle_with_fallback(part);
@@ -92,25 +105,44 @@ void Exchange::receive(std::size_t index, Result<Outcome> outcome) {
 void Exchange::settle(Part& part, std::string answer, std::string_view by) {
     part.answer = std::move(answer);
     part.settled = true;
+    part.by = by;
+    part.ms = ms_since(received_.at);
     --open_;
+    count(part);
     if (!log::enabled(log::Level::info)) return;
     log::info("event.answered", kv("id", part.id), kv("type", event_->type), kv("call", event_->call_id),
               kv("source", received_.source->name), kv("tool", part.tool_call ? part.tool_call->name : ""),
               log::number("caller", event_->caller.value_or("")), kv("peer", received_.peer), kv("by", by),
               kv("handler", part.route ? std::string_view(part.route->settings.handler) : ""),
-              kv("ms", ms_since(received_.at)));
+              kv("ms", part.ms));
+}
+
+HandlerMetrics& Exchange::metrics_of(const Part& part) const {
+    return part.route ? *part.route->metrics : received_.routing->unrouted();
+}
+
+void Exchange::count(const Part& part) const {
+    HandlerMetrics& metrics = metrics_of(part);
+    const EventKind kind = event_->kind;
+    const auto patience = std::chrono::duration<double>(max_timeout(kind) + kPlatformMargin).count();
+    metrics.answer_seconds[kind].observe(part.ms / 1000);
+    metrics.headroom_seconds[kind].observe(patience - part.ms / 1000);
+    if (part.by == kByFallback) metrics.fallbacks[kind].add();
+    if (part.by == kByBuiltIn) metrics.built_in[kind].add();
 }
 
 void Exchange::fail_over(Part& part, std::string_view why) {
+    metrics_of(part).failures[event_->kind].add();
     log::warn("handler.failed", kv("id", part.id), kv("type", event_->type), kv("call", event_->call_id),
               kv("handler", part.route->settings.handler), kv("why", why));
+    part.why = why;
     settle_with_fallback(part);
 }
 
 void Exchange::settle_with_fallback(Part& part) {
     const std::string& fallback = part.route->settings.fallback;
     auto answer = shape(part, fallback);
-    settle(part, answer ? *std::move(answer) : built_in(part), fallback.empty() ? "built-in" : "fallback");
+    settle(part, answer ? *std::move(answer) : built_in(part), fallback.empty() ? kByBuiltIn : kByFallback);
 }
 
 // One timer for all parts, set to the earliest deadline that is still open.
@@ -127,7 +159,10 @@ void Exchange::arm() {
 void Exchange::on_deadline() {
     const auto now = steady_clock::now();
     for (Part& part : parts_)
-        if (!part.settled && part.deadline <= now) fail_over(part, "deadline exceeded");
+        if (!part.settled && part.deadline <= now) {
+            metrics_of(part).missed_deadlines[event_->kind].add();
+            fail_over(part, "deadline exceeded");
+        }
     open_ == 0 ? finish() : arm();
 }
 
@@ -143,11 +178,30 @@ void Exchange::finish() {
         body = std::move(parts_.front().answer);
     }
     // A late answer may hold this object for long; what the answer needed is let go now.
-    std::exchange(done_, nullptr)(std::move(body));
+    std::exchange(done_, nullptr)(std::move(body), *this);
 }
 
 Result<std::string> Exchange::shape(const Part& part, std::string_view reply) const {
     return part.tool_call ? tool_result(event_->dialect, reply) : assistant_reply(event_->dialect, reply);
+}
+
+std::string Exchange::account() const {
+    std::string json = "[";
+    const auto text = [&](std::string_view key, std::string_view value) {
+        json.append(json.back() == '{' ? "\"" : ",\"").append(key).append("\":");
+        value.empty() ? void(json += "null") : append_json_string(json, value);
+    };
+    for (const Part& part : parts_) {
+        json += json.size() > 1 ? ",{" : "{";
+        text("id", part.id);
+        text("tool", part.tool_call ? part.tool_call->name : std::string_view());
+        text("handler", part.route ? std::string_view(part.route->settings.handler) : std::string_view());
+        text("by", part.by);
+        json += fmt::format(",\"ms\":{}", part.ms);
+        text("why", part.why);
+        json += '}';
+    }
+    return json + ']';
 }
 
 // Protocol 3.1: an empty object lets the platform use the saved configuration.

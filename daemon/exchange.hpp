@@ -15,6 +15,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,18 +27,26 @@ struct Received {
     const Source* source = nullptr;              // one of routing's
     std::chrono::steady_clock::time_point at;    // its first byte; deadlines count from here
     std::chrono::system_clock::time_point wall;  // the same moment
+    std::string_view head;                       // request line and header fields; until dispatch() returns
     std::string peer;                            // who sent it, for the log; may be empty
+    // Where dispatch() notes what it is, for the metrics; until it returns. Null: nobody asks.
+    std::optional<EventKind>* kind = nullptr;
 };
 
 class Exchange : public std::enable_shared_from_this<Exchange> {
 public:
-    using Done = std::function<void(std::string body)>;
+    using Done = std::function<void(std::string body, const Exchange& exchange)>;
 
-    Exchange(boost::asio::any_io_executor shard, Received received, std::shared_ptr<const Event> event);
+    /// `id` is the event's; of several tool calls each gets it with its number: "ID.1", "ID.2".
+    Exchange(boost::asio::any_io_executor shard, const std::string& id, Received received,
+             std::shared_ptr<const Event> event);
 
     /// Asks the handlers, all at once. `done` is called exactly once, on the shard: before start()
     /// returns if every handler answers at once, at the last deadline at the latest.
     void start(Done done);
+
+    /// Once it has ended: who answered what and how fast, as a JSON array for the journal.
+    std::string account() const;
 
 private:
     // An assistant-request is one part, a tool-calls event one part per tool call.
@@ -48,17 +57,22 @@ private:
         std::chrono::steady_clock::time_point deadline;
         std::string answer;  // shaped for the dialect; empty while open
         bool settled = false;
+        std::string_view by;  // "handler", "fallback", "built-in"
+        double ms = 0;        // from the request's first byte to its answer
+        std::string why;      // not the handler
     };
 
     void begin(std::size_t index);
     void receive(std::size_t index, Result<Outcome> outcome);
-    void settle(Part& part, std::string answer, std::string_view by);
+    void settle(Part& part, std::string answer, std::string_view by);  // `by`: a literal
     void settle_with_fallback(Part& part);
     void fail_over(Part& part, std::string_view why);
     void arm();
     void on_deadline();
     void finish();
 
+    HandlerMetrics& metrics_of(const Part& part) const;
+    void count(const Part& part) const;
     Result<std::string> shape(const Part& part, std::string_view reply) const;
     std::string built_in(const Part& part) const;
 

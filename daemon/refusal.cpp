@@ -14,6 +14,7 @@ constexpr std::array kRefusals{
     Refusal{Errc::request_timeout, 408, "request_timeout", "The request took too long to arrive.", true},
     Refusal{Errc::body_too_large, 413, "body_too_large", "The body is too large.", true},
     Refusal{Errc::head_too_large, 431, "head_too_large", "The request head is too large.", true},
+    Refusal{Errc::unavailable, 503, "unavailable", "The event cannot be stored now; try again.", false},
     Refusal{Errc::overloaded, 503, "overloaded", "Too much to do; try again.", false},
 };
 

@@ -15,6 +15,9 @@ namespace asio = boost::asio;
 using log::kv;
 using std::chrono::steady_clock;
 
+// Calls older than that are not looked for after a restart.
+constexpr auto kLongestCall = std::chrono::hours(4);
+
 // For workers to end by themselves once their input does.
 constexpr auto kLastGrace = std::chrono::seconds(1);
 
@@ -28,10 +31,6 @@ void log_lines(std::string_view name, std::string_view lines) {
 
 void warn_of(const Config& config) {
     for (const std::string& warning : config.warnings) log::warn("config.warning", kv("what", warning));
-    // The promise of a 2xx is weaker in this version than its name suggests.
-    log::warn("journal.memory_only", kv("what",
-                                        "told-only events are held in memory only: a crash loses what no "
-                                        "handler has processed; a journal on disk is not in this version"));
 }
 
 }  // namespace
@@ -46,23 +45,97 @@ struct Runtime::Prepared {
 };
 
 Runtime::Runtime(Config config)
-    : server_(config.server),
+    : server_(config.server, metrics_),
       config_(std::move(config)),
-      delivery_(std::make_shared<Delivery>(server_.home().get_executor())),
-      dispatcher_(dedupe_, delivery_),
-      drain_timer_(server_.home()) {}
+      drain_timer_(server_.home()),
+      resume_timer_(server_.home()) {
+    const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    metrics_.started_at_ms.set(now.time_since_epoch().count());
+    metrics_.journal.enabled.set(config_.journal ? 1 : 0);
+}
 
 Runtime::~Runtime() {
     if (loader_.joinable()) loader_.join();
 }
 
 Result<> Runtime::start() {
+    if (auto r = open_journal(); !r) return r.error();
     if (auto r = server_.listen(); !r) return r.error();
+    if (auto r = start_admin(); !r) return r.error();
     warn_of(config_);
     const auto prepared = prepare(std::move(config_));
     config_ = prepared->config;
     routing_ = prepared->routing;
-    server_.start(dispatcher_, routing_);
+    delivery_->use(routing_);
+    begin_deliveries();
+    server_.start(*dispatcher_, routing_);
+    count_configuration({});
+    return {};
+}
+
+Result<> Runtime::open_journal() {
+    if (config_.journal) {
+        TRY(journal_, Journal::open(*config_.journal, metrics_.journal));
+    }
+    delivery_ = std::make_shared<Delivery>(server_.home().get_executor(), journal_.get(), metrics_);
+    dispatcher_.emplace(dedupe_, calls_, delivery_, journal_.get(), metrics_);
+    return {};
+}
+
+void Runtime::begin_deliveries() {
+    if (!journal_) return;
+    delivery_->connect();
+    if (!journal_->failure()) return resume_late();
+    journal_->when_usable(server_.home().get_executor(), [this] { resume_late(); });
+}
+
+// Until it works: what is acknowledged meanwhile waits in the journal.
+void Runtime::resume_late() {
+    if (stopping_) return;
+    auto resumed = resume_deliveries();
+    if (resumed) return;
+    log::error("delivery.read_failed", kv("why", resumed.error().what()));
+    resume_timer_.expires_after(std::chrono::seconds(1));
+    resume_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& ec) {
+        if (!ec) self->resume_late();
+    });
+}
+
+Result<> Runtime::resume_deliveries() {
+    TRY(backlog_, JournalBacklog::open(journal_->settings()));
+    TRY(const auto pending, backlog_->start());
+    if (auto r = remember(*backlog_); !r) return r;
+    delivery_->resume(pending, *backlog_);
+    return {};
+}
+
+// What came shortly before the restart is recognised after it.
+Result<> Runtime::remember(JournalBacklog& backlog) {
+    struct Remembered {
+        DeliveryKey key;
+        Dedupe::Clock::time_point expires;
+        Dedupe::Reply reply;
+    };
+    const auto wall = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    auto followed =
+        backlog.recent(wall - kLongestCall, CallStates::kPlaces, [this](const RecentEvent& event) {
+            (void)calls_.advance(event.call, event.type,
+                                 event.status);  // in any order: it only moves forward
+        });
+    if (!followed) return std::move(followed).error().in("read journal");
+    const auto window = config_.dedupe_window;
+    if (window.count() == 0) return {};
+    std::vector<Remembered> found;
+    auto read = backlog.recent(wall - window, Dedupe::kMostEntries, [&](const RecentEvent& event) {
+        const auto key = delivery_key_of(event.dedupe);
+        // Without its answer, a question that comes again is asked again.
+        if (!key || (event.waited_for && !event.answer)) return;
+        const auto left = std::min(window, event.received_at + window - wall);
+        const auto reply = event.answer ? std::make_shared<const std::string>(*event.answer) : nullptr;
+        found.push_back({*key, Dedupe::Clock::now() + left, reply});
+    });
+    if (!read) return std::move(read).error().in("read journal");
+    for (auto it = found.rbegin(); it != found.rend(); ++it) dedupe_.restore(it->key, it->expires, it->reply);
     return {};
 }
 
@@ -80,22 +153,22 @@ std::shared_ptr<Handler> Runtime::lease(const std::shared_ptr<WorkerPool>& pool)
 
 std::shared_ptr<Runtime::Prepared> Runtime::prepare(Config config) {
     auto prepared = std::make_shared<Prepared>();
-    std::map<std::string, std::shared_ptr<Handler>, std::less<>> handlers;
+    Routing::Handlers handlers;
     for (const HandlerConfig& h : config.handlers) {
         if (const auto* settings = std::get_if<WorkerSettings>(&h.handler)) {
-            auto pool = WorkerPool::start(*settings, server_.home().get_executor());
+            auto pool = WorkerPool::start(*settings, server_.home().get_executor(), metrics_.handler(h.name));
             prepared->pools.push_back(pool);
             pools_.push_back(pool);
-            handlers[h.name] = lease(pool);
+            handlers[h.name] = {lease(pool), h.delivery};
         } else {
-            handlers[h.name] = std::get<std::shared_ptr<Handler>>(h.handler);
+            handlers[h.name] = {std::get<std::shared_ptr<Handler>>(h.handler), h.delivery};
         }
     }
     std::vector<Route> routes;
     for (const RouteSettings& settings : config.routes)
-        routes.push_back({settings, handlers.at(settings.handler)});
-    prepared->routing =
-        std::make_shared<const Routing>(config.sources, std::move(routes), config.dedupe_window);
+        routes.push_back({settings, handlers.at(settings.handler).handler});
+    prepared->routing = std::make_shared<const Routing>(config.sources, std::move(routes),
+                                                        std::move(handlers), config.dedupe_window, metrics_);
     prepared->config = std::move(config);
     return prepared;
 }
@@ -120,6 +193,7 @@ void Runtime::finish_reload(Result<Config> loaded) {
     if (stopping_) return;
     if (!loaded) {
         log_lines("reload.failed", loaded.error().what());
+        count_failed_reload();
         return reloaded();
     }
     auto prepared = prepare(*std::move(loaded));
@@ -138,15 +212,26 @@ void Runtime::take_into_use(const std::shared_ptr<Prepared>& prepared) {
     if (prepared->failed) {
         log::error("reload.failed",
                    kv("why", "a worker of the new configuration cannot start; its log lines say why"));
+        count_failed_reload();
         return reloaded();  // letting go of the routing retires the new pools
     }
     if (prepared->config.server != server_.settings())
         log::warn("reload.needs_restart", kv("section", "server"),
                   kv("why", "changes in [server] need a restart"));
+    reload_admin(prepared->config.admin);
+    if (prepared->config.journal.has_value() != (journal_ != nullptr) ||
+        (journal_ && prepared->config.journal->path != journal_->settings().path))
+        log::warn("reload.needs_restart", kv("section", "journal"),
+                  kv("why", "changes of path and sync in [journal] need a restart"));
+    else if (journal_)
+        journal_->retain(*prepared->config.journal);
     warn_of(prepared->config);
-    config_ = std::move(prepared->config);
+    const Config before = std::exchange(config_, std::move(prepared->config));
+    count_configuration(before);
+    metrics_.reloads.succeeded.add();
     routing_ = std::move(prepared->routing);
     log::start(config_.log);
+    delivery_->use(routing_);
     server_.use(routing_);
     log::info("reload.done", kv("sources", config_.sources.size()), kv("handlers", config_.handlers.size()),
               kv("routes", config_.routes.size()));
@@ -171,6 +256,7 @@ void Runtime::retire(const std::shared_ptr<WorkerPool>& pool) {
 void Runtime::stop(std::function<void()> done) {
     if (std::exchange(stopping_, true)) return give_up_waiting();
     stopped_ = std::move(done);
+    resume_timer_.cancel();
     log::info("server.stopping");
     drain_timer_.expires_after(server_.settings().drain_timeout);
     drain_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& ec) {
@@ -201,7 +287,9 @@ void Runtime::stop_pools() {
 void Runtime::tell_if_stopped() {
     if (!pools_stopping_ || !pools_.empty() || std::exchange(released_, true)) return;
     drain_timer_.cancel();
+    if (admin_) admin_->stop();
     routing_.reset();
+    delivery_->use(nullptr);
     // The last leases end here; what they post to home must still find it running.
     server_.use(nullptr, [self = shared_from_this()] {
         self->server_.release();

@@ -3,7 +3,9 @@
 // A configuration at work: handlers started, routes resolved, server running; and its changes over
 // time: reload and stop. All members are called on the server's home thread, or before run().
 
+#include "daemon/admin.hpp"
 #include "daemon/config.hpp"
+#include "daemon/core/metrics.hpp"
 #include "daemon/dedupe.hpp"
 #include "daemon/delivery.hpp"
 #include "daemon/dispatcher.hpp"
@@ -13,6 +15,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,7 +27,8 @@ public:
     explicit Runtime(Config config);
     ~Runtime();
 
-    /// Listens, starts the handlers, accepts. The error is for the operator.
+    /// Opens the journal, listens, starts the handlers, accepts, and goes on with the deliveries of the
+    /// run before. The error is for the operator.
     Result<> start();
 
     Server& server() { return server_; }
@@ -45,22 +49,37 @@ private:
     using Pools = std::vector<std::shared_ptr<WorkerPool>>;
     struct Prepared;
 
+    Result<> open_journal();
+    void begin_deliveries();
+    void resume_late();
+    Result<> resume_deliveries();
+    Result<> remember(JournalBacklog& backlog);
     std::shared_ptr<Prepared> prepare(Config config);
     std::shared_ptr<Handler> lease(const std::shared_ptr<WorkerPool>& pool);
     void take_into_use(const std::shared_ptr<Prepared>& prepared);
     void finish_reload(Result<Config> loaded);
     void reloaded();
+    Result<> start_admin();
+    void reload_admin(const std::optional<AdminSettings>& settings);
+    std::vector<std::string> not_ready();
+    void count_configuration(const Config& before);
+    void count_failed_reload();
     void retire(const std::shared_ptr<WorkerPool>& pool);
     void stop_pools();
     void give_up_waiting();
     void tell_if_stopped();
 
+    Metrics metrics_;
     Server server_;
     Config config_;
     Dedupe dedupe_;
+    CallStates calls_;
+    std::unique_ptr<Journal> journal_;         // null: memory only
+    std::unique_ptr<JournalBacklog> backlog_;  // null too if the journal cannot be read
     std::shared_ptr<Delivery> delivery_;
-    Dispatcher dispatcher_;
-    Pools pools_;  // every pool with processes, also retired ones
+    std::optional<Dispatcher> dispatcher_;
+    std::shared_ptr<Admin> admin_;  // null: not configured
+    Pools pools_;                   // every pool with processes, also retired ones
     std::shared_ptr<const Routing> routing_;
 
     std::thread loader_;
@@ -68,7 +87,7 @@ private:
     std::function<void()> reload_done_;
     bool reloading_ = false;
 
-    boost::asio::steady_timer drain_timer_;
+    boost::asio::steady_timer drain_timer_, resume_timer_;
     std::function<void()> stopped_;
     bool stopping_ = false;
     bool pools_stopping_ = false;

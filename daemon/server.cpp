@@ -55,9 +55,10 @@ std::size_t shard_count(const ServerSettings& settings) {
 
 }  // namespace
 
-Server::Server(ServerSettings settings) : settings_(std::move(settings)) {
+Server::Server(ServerSettings settings, Metrics& metrics)
+    : settings_(std::move(settings)), metrics_(metrics.connections) {
     for (std::size_t i = 0; i < shard_count(settings_); ++i) {
-        shards_.push_back(std::make_unique<Shard>(settings_));
+        shards_.push_back(std::make_unique<Shard>(settings_, metrics));
         guards_.push_back(asio::make_work_guard(shards_.back()->context));
     }
 }
@@ -126,12 +127,15 @@ void Server::place(Shard& shard, Session::Socket socket) {
 
 void Server::start_session(Shard& shard, Session::Socket socket) {
     const std::size_t open = ++connections_;
+    metrics_.accepted.add();
+    if (open > settings_.max_connections) metrics_.refused.add();
     if (open > settings_.max_connections + kToldOff) {
         --connections_;
         return;
     }
     error_code ignored;  // a Unix socket has no such option
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+    metrics_.open.add(1);
     const bool refused = open > settings_.max_connections;
     if (refused && shard.refusals.pass(Session::Clock::now()))
         log::warn("connection.refused", kv("why", "max_connections"), kv("open", open));
@@ -140,6 +144,7 @@ void Server::start_session(Shard& shard, Session::Socket socket) {
     auto ended = [this, &shard, session](std::exception_ptr e) {
         report(e, "session");
         --connections_;
+        metrics_.open.add(-1);
         shard.remove(*session);
     };
     asio::co_spawn(shard.context, session->run(), std::move(ended));

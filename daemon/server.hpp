@@ -6,6 +6,7 @@
 //
 // The first shard is `home` and runs on the thread that calls run(). All members are called there.
 
+#include "daemon/core/metrics.hpp"
 #include "daemon/dispatcher.hpp"
 #include "daemon/io/listen.hpp"
 #include "daemon/server_settings.hpp"
@@ -25,7 +26,8 @@ namespace hookswitch {
 
 class Server {
 public:
-    explicit Server(ServerSettings settings);
+    /// `metrics` outlives it.
+    Server(ServerSettings settings, Metrics& metrics);
     ~Server();
 
     boost::asio::io_context& home() { return shards_.front()->context; }
@@ -67,6 +69,7 @@ private:
     void on_every_shard(F f, std::function<void()> done);
 
     const ServerSettings settings_;
+    ConnectionMetrics& metrics_;
     std::vector<std::unique_ptr<Shard>> shards_;
     std::vector<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> guards_;
     std::vector<Listener> listeners_;

@@ -6,7 +6,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
@@ -64,7 +64,12 @@ void Session::abort() {
     aborted_ = true;
     error_code ignored;
     socket_.close(ignored);
-    if (reply_wake_) reply_wake_->cancel();
+    // Not at once: the session could end, and the shard is looking through its sessions.
+    if (resume_) asio::post(socket_.get_executor(), std::exchange(resume_, nullptr));
+}
+
+void Session::wake() {
+    if (const auto resume = std::exchange(resume_, nullptr)) resume();
 }
 
 asio::awaitable<void> Session::run() {
@@ -103,7 +108,10 @@ asio::awaitable<Session::Next> Session::answer(Request& request) {
     const RequestHead& head = request.head;
     const SignatureHeaders proof{head.signature, head.timestamp};
     auto body = verify(request.source->signature, proof, request.body, wall_);
-    if (!body) co_return co_await refuse(request, std::move(body).error());
+    if (!body) {
+        request.source->metrics->rejected_signatures.add();
+        co_return co_await refuse(request, std::move(body).error());
+    }
 
     Reply reply = co_await reply_to(request, *body);
     if (aborted_) co_return Next::close;
@@ -111,33 +119,41 @@ asio::awaitable<Session::Next> Session::answer(Request& request) {
         co_return co_await refuse(request, fail(Errc::malformed_body, std::move(reply.why)));
     if (reply.kind == Reply::Kind::overloaded)
         co_return co_await refuse(request, fail(Errc::overloaded, std::move(reply.why)));
+    if (reply.kind == Reply::Kind::unavailable)
+        co_return co_await refuse(request, fail(Errc::unavailable, std::move(reply.why)));
     HttpReply http;
     if (reply.body) http.body = *reply.body;
     http.duplicate = reply.duplicate;
+    count(request, http.status);
     co_return co_await respond(http, head);
 }
 
-// Most events are answered before dispatch() returns; only the others pay for a timer to wait on.
 // The call-back comes exactly once, and but for an abort, which ends the session, this waits for it: a
 // reply cannot meet another request.
-asio::awaitable<Reply> Session::reply_to(const Request& request, VerifiedBody body) {
+asio::awaitable<Reply> Session::reply_to(Request& request, VerifiedBody body) {
     phase_ = Phase::working;
     expires_ = Clock::time_point::max();
-    Received received{request.routing, request.source, received_, wall_, {}};
+    Received received{request.routing, request.source, received_, wall_, {}, {}};
+    received.kind = &request.kind;
+    received.head = buffered().substr(0, request.head_size);
     if (log::enabled(log::Level::info)) received.peer = peer(request.head);
     reply_.reset();
     auto done = [self = shared_from_this()](Reply reply) {
         self->reply_ = std::move(reply);
-        if (self->reply_wake_) self->reply_wake_->cancel();
+        self->wake();
     };
     dispatcher_.dispatch(socket_.get_executor(), received, body, request.head.timestamp, std::move(done));
-    if (!reply_) {
-        asio::steady_timer wake(socket_.get_executor(), Clock::time_point::max());
-        reply_wake_ = &wake;
-        while (!reply_ && !aborted_) co_await wake.async_wait(kAwait);
-        reply_wake_ = nullptr;
-    }
+    if (!reply_ && !aborted_) co_await woken();
     co_return reply_ ? *std::exchange(reply_, std::nullopt) : Reply();
+}
+
+// Until wake(), which resumes at once: a timer to be cancelled would take a turn through the queues
+// of both.
+asio::awaitable<void> Session::woken() {
+    auto keep = [this](auto handler) {
+        resume_ = [kept = std::make_shared<decltype(handler)>(std::move(handler))] { std::move (*kept)(); };
+    };
+    co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(keep, asio::use_awaitable);
 }
 
 asio::awaitable<Session::Next> Session::refuse(Request& request, Error why) {
@@ -147,6 +163,7 @@ asio::awaitable<Session::Next> Session::refuse(Request& request, Error why) {
         co_return Next::close;
     }
     const Refusal& refusal = refusal_for(why);
+    count(request, refusal.status);
     // A stranger must not be able to fill the log.
     if (const auto held_back = shard_.refusals.pass(Clock::now()))
         log::warn(why == Errc::malformed_body ? "event.malformed" : "request.refused",
@@ -167,6 +184,11 @@ asio::awaitable<Session::Next> Session::refuse(Request& request, Error why) {
     reply.head_only = head.method == "HEAD";
     if (refusal.status == 503) reply.retry_after = "1";
     co_return co_await respond(reply, head);
+}
+
+void Session::count(const Request& request, int status) {
+    SourceMetrics& metrics = request.source ? *request.source->metrics : shard_.strangers;
+    metrics.requests[request.kind][status].add();
 }
 
 asio::awaitable<Session::Next> Session::respond(HttpReply reply, const RequestHead& head) {

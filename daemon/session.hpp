@@ -12,6 +12,7 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,7 +45,9 @@ private:
         RequestHead head;
         std::shared_ptr<const Routing> routing;  // what the request began with; owns `source`
         const Source* source = nullptr;
-        std::string_view body;     // followed by padding
+        std::optional<EventKind> kind;  // once it is parsed
+        std::string_view body;          // followed by padding
+        std::size_t head_size = 0;
         std::size_t size = 0;      // bytes of the buffer that are this request
         std::string chunked_body;  // owns `body` if it came in chunks
     };
@@ -66,9 +69,12 @@ private:
     boost::asio::awaitable<Next> refuse_connection();
     boost::asio::awaitable<Next> respond(HttpReply reply, const RequestHead& head);
     boost::asio::awaitable<bool> write_rest(std::string rest);
-    boost::asio::awaitable<Reply> reply_to(const Request& request, VerifiedBody body);
+    boost::asio::awaitable<void> woken();
+    void wake();
+    boost::asio::awaitable<Reply> reply_to(Request& request, VerifiedBody body);
     boost::asio::awaitable<void> linger();
 
+    void count(const Request& request, int status);
     void enter(Phase phase, std::chrono::milliseconds limit);
     void reserve(std::size_t capacity);
     void consume(std::size_t size);
@@ -90,11 +96,11 @@ private:
     Buffer buffer_;
     std::size_t size_ = 0;  // bytes in it
     HeadScanner scanner_;
-    Clock::time_point filled_;                         // when the last bytes came
-    Clock::time_point received_;                       // when the current request's first byte came
-    std::chrono::system_clock::time_point wall_;       // the same moment
-    std::optional<Reply> reply_;                       // to the current request
-    boost::asio::steady_timer* reply_wake_ = nullptr;  // while waiting for it
+    Clock::time_point filled_;                    // when the last bytes came
+    Clock::time_point received_;                  // when the current request's first byte came
+    std::chrono::system_clock::time_point wall_;  // the same moment
+    std::optional<Reply> reply_;                  // to the current request
+    std::function<void()> resume_;                // while waiting for it
 };
 
 }  // namespace hookswitch

@@ -131,7 +131,7 @@ asio::awaitable<Result<>> Session::read_head(Request& request) {
         if (auto r = co_await fill(); !r) co_return r.error();
     }
     CO_TRY(request.head, parse_head(buffered().substr(0, head_size), limits));
-    request.size = head_size;
+    request.head_size = request.size = head_size;
 
     const RequestHead& head = request.head;
     request.routing = shard_.routing;

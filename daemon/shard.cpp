@@ -24,7 +24,7 @@ void BufferPool::give(Buffer buffer) {
     if (buffer.capacity == kUsual && free_.size() < kKept) free_.push_back(std::move(buffer));
 }
 
-Shard::Shard(const ServerSettings& s) : settings(s) {}
+Shard::Shard(const ServerSettings& s, Metrics& metrics) : settings(s), strangers(metrics.source("")) {}
 
 void Shard::add(Session& session) {
     sessions_.push_back(session);

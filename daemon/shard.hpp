@@ -5,6 +5,7 @@
 // shard's thread unless they say otherwise.
 
 #include "daemon/core/backoff.hpp"
+#include "daemon/core/metrics.hpp"
 #include "daemon/http_reply.hpp"
 #include "daemon/routing.hpp"
 #include "daemon/server_settings.hpp"
@@ -50,13 +51,14 @@ public:
     /// How long an idle connection lives on in a drain, for requests already on their way to us.
     static constexpr std::chrono::seconds kIdleInDrain{1};
 
-    explicit Shard(const ServerSettings& settings);
+    Shard(const ServerSettings& settings, Metrics& metrics);
 
     /// More would keep more memory than their system calls are worth.
     static constexpr std::size_t kMostWaitingWithBuffer = 256;
 
     boost::asio::io_context context{1};
     const ServerSettings& settings;
+    SourceMetrics& strangers;  // requests that come to no source
     std::shared_ptr<const Routing> routing;
     BufferPool buffers;
     std::size_t waiting_with_buffer = 0;  // connections that have just been busy

@@ -3,6 +3,7 @@
 // Where webhooks come in: one path, with the secrets of its sender.
 
 #include "daemon/core/event.hpp"
+#include "daemon/core/metrics.hpp"
 #include "daemon/core/signature.hpp"
 
 #include <optional>
@@ -14,7 +15,8 @@ struct Source {
     std::string name;
     std::string path;  // begins with '/'
     SignaturePolicy signature;
-    std::optional<Dialect> dialect;  // what an undetermined body is taken for; nullopt: snake
+    std::optional<Dialect> dialect;    // what an undetermined body is taken for; nullopt: snake
+    SourceMetrics* metrics = nullptr;  // set by Routing
 };
 
 }  // namespace hookswitch

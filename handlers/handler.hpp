@@ -50,7 +50,8 @@ public:
     ///
     /// Called on any shard, for many events at once; it must not block. An error means "no
     /// decision": the route's fallback is given. Errc::overloaded means that the event was not even
-    /// begun. The deadline is the dispatcher's to keep; a handler reads it only to tell whoever it
+    /// begun, Errc::in_work that an earlier attempt at it goes on, Errc::rejected that another one would
+    /// not help. The deadline is the dispatcher's to keep; a handler reads it only to tell whoever it
     /// asks how long there is. Delivery is at least once: the same id can come again with a higher
     /// `attempt`.
     virtual void handle(Invocation invocation, Answer answer) = 0;

@@ -45,7 +45,7 @@ void ProcessPool::accept(Invocation invocation, Answer& answer) {
         return answer(fail(Errc::overloaded, "the worker queue is full"));
     if (hopeless(invocation.deadline)) return answer(fail(Errc::handler_failed, "no worker can be started"));
     if (!ledger_.add(std::move(invocation), answer))
-        return answer(fail(Errc::handler_failed, "an event with this id is in work already"));
+        return answer(fail(Errc::in_work, "the worker is still at an earlier attempt"));
     pump();
 }
 
@@ -61,7 +61,8 @@ void ProcessPool::pump() {
             continue;
         }
         ledger_.give(*entry, *worker);
-        const std::string line = to_json(entry->invocation, entry->attempt, left) + '\n';
+        const std::string line =
+            to_json(entry->invocation, entry->invocation.attempt + entry->attempt - 1, left) + '\n';
         if (!places_[*worker].process->send(line)) ledger_.undo_give(*entry);
     }
     watch_deadlines();
@@ -104,7 +105,9 @@ ProcessPool::Verdict ProcessPool::heard(std::size_t worker, WorkerFrame& frame) 
         return answered(worker, answer->id, std::move(outcome), answer->actions);
     }
     if (auto* failure = std::get_if<WorkerFailure>(&frame))
-        return answered(worker, failure->id, fail(Errc::handler_failed, std::move(failure->message)), 0);
+        return answered(
+            worker, failure->id,
+            fail(failure->retry ? Errc::handler_failed : Errc::rejected, std::move(failure->message)), 0);
     if (const auto* actions = std::get_if<WorkerActions>(&frame))
         ignore_actions(actions->call, actions->actions);
     return Verdict::notice;

@@ -20,6 +20,8 @@
 
 namespace hookswitch {
 
+struct HandlerMetrics;
+
 struct WorkerSettings {
     std::string name;                  // of the handler, for the log
     std::vector<std::string> command;  // argv; found through PATH
@@ -49,8 +51,10 @@ struct WorkerSettings {
 /// Waited-for events go before told-only ones, which leave one slot of the pool alone.
 class WorkerPool : public Handler {
 public:
-    /// Starts the processes. Events wait in the queue until the first handshake.
-    static std::shared_ptr<WorkerPool> start(WorkerSettings settings, boost::asio::any_io_executor home);
+    /// Starts the processes. Events wait in the queue until the first handshake. `metrics` outlives
+    /// the pool.
+    static std::shared_ptr<WorkerPool> start(WorkerSettings settings, boost::asio::any_io_executor home,
+                                             HandlerMetrics& metrics);
 
     /// `done` is called once: true at the first handshake of any worker, false when every process
     /// has failed to start once. For a reload, which keeps the old pool if the new one cannot work.

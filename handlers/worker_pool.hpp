@@ -8,6 +8,7 @@
 // iterates over anything while it answers, and every call from outside keeps the pool alive.
 
 #include "daemon/core/backoff.hpp"
+#include "daemon/core/metrics.hpp"
 #include "handlers/worker.hpp"
 #include "handlers/worker_ledger.hpp"
 #include "handlers/worker_process.hpp"
@@ -28,7 +29,7 @@ namespace hookswitch {
 
 class ProcessPool final : public WorkerPool, public std::enable_shared_from_this<ProcessPool> {
 public:
-    ProcessPool(WorkerSettings settings, boost::asio::any_io_executor home);
+    ProcessPool(WorkerSettings settings, boost::asio::any_io_executor home, HandlerMetrics& metrics);
     ~ProcessPool() override;
 
     void handle(Invocation invocation, Answer answer) override;
@@ -53,6 +54,7 @@ private:
         std::optional<Time> ready_since;
         std::size_t missed = 0;  // deadlines in a row
         bool failed = false;     // its last life ended before the handshake
+        bool up = false;         // counted as such
     };
 
     // Events.
@@ -74,6 +76,7 @@ private:
     WorkerProcess::Owner owner_of(std::size_t worker);
     void up(std::size_t worker);
     void lost(std::size_t worker);
+    void count_up(Place& place, bool up);
     void down(std::size_t worker, const std::string& why);
     void report_ready(bool ready);
     void close_if_drained();
@@ -92,6 +95,7 @@ private:
 
     std::shared_ptr<const WorkerSettings> settings_;
     boost::asio::any_io_executor home_;
+    HandlerMetrics& metrics_;
     std::deque<Place> places_;
     WorkerLedger ledger_;
     boost::asio::steady_timer deadline_timer_, stop_timer_;

@@ -26,9 +26,10 @@ constexpr int kMaxAttempts = 2;
 ProcessPool::Place::Place(const asio::any_io_executor& home)
     : restart(home), backoff(kFirstWait, kLongestWait) {}
 
-ProcessPool::ProcessPool(WorkerSettings settings, asio::any_io_executor home)
+ProcessPool::ProcessPool(WorkerSettings settings, asio::any_io_executor home, HandlerMetrics& metrics)
     : settings_(std::make_shared<const WorkerSettings>(std::move(settings))),
       home_(std::move(home)),
+      metrics_(metrics),
       ledger_(settings_->workers),
       deadline_timer_(home_),
       stop_timer_(home_),
@@ -37,12 +38,15 @@ ProcessPool::ProcessPool(WorkerSettings settings, asio::any_io_executor home)
 }
 
 ProcessPool::~ProcessPool() {
-    for (Place& place : places_)
+    for (Place& place : places_) {
+        count_up(place, false);
         if (place.process) place.process->abandon();
+    }
 }
 
-std::shared_ptr<WorkerPool> WorkerPool::start(WorkerSettings settings, asio::any_io_executor home) {
-    auto pool = std::make_shared<ProcessPool>(std::move(settings), std::move(home));
+std::shared_ptr<WorkerPool> WorkerPool::start(WorkerSettings settings, asio::any_io_executor home,
+                                              HandlerMetrics& metrics) {
+    auto pool = std::make_shared<ProcessPool>(std::move(settings), std::move(home), metrics);
     pool->launch_all();
     return pool;
 }
@@ -78,14 +82,22 @@ void ProcessPool::launch(std::size_t worker) {
 
 void ProcessPool::up(std::size_t worker) {
     places_[worker].ready_since = now();
+    count_up(places_[worker], true);
     report_ready(true);
     pump();
 }
 
-// What it had in work is given once more, in the same order, before everything that waits.
+void ProcessPool::count_up(Place& place, bool up) {
+    if (std::exchange(place.up, up) != up) metrics_.workers_up.add(up ? 1 : -1);
+}
+
+// What callers wait for is given once more, in the same order, before everything else that waits. The
+// rest has its schedule of retries, and its attempts are counted there.
 void ProcessPool::lost(std::size_t worker) {
+    count_up(places_[worker], false);
     while (Entry* entry = ledger_.last_at(worker)) {
-        if (entry->attempt < kMaxAttempts && entry->invocation.deadline > now() && !closing_)
+        if (wants_reply(entry->invocation.event->kind) && entry->attempt < kMaxAttempts &&
+            entry->invocation.deadline > now() && !closing_)
             ledger_.take_back(*entry);
         else
             settle(*entry, fail(Errc::handler_failed, "the worker ended before it answered"));
@@ -104,7 +116,9 @@ void ProcessPool::down(std::size_t worker, const std::string& why) {
     log::warn("worker.restarting", kv("handler", settings_->name), kv("why", why), kv("in_ms", wait.count()));
     place.restart.expires_after(wait);
     place.restart.async_wait(alive([worker](ProcessPool& self, error_code error) {
-        if (!error && !self.closing_) self.launch(worker);
+        if (error || self.closing_) return;
+        self.metrics_.worker_restarts.add();
+        self.launch(worker);
     }));
     if (std::all_of(places_.begin(), places_.end(), [](const Place& each) { return each.failed; }))
         report_ready(false);

@@ -67,6 +67,46 @@ TEST(Cli, ReplayTakesItsPace) {
     EXPECT_EQ(replay.recordings.size(), 2u);
 }
 
+TEST(Cli, EventsTakeAFilter) {
+    const auto list = std::get<cli::EventsList>(
+        parse({"events",   "list", "-c",        "x.toml", "--call",  "c1", "--type",  "tool-calls",
+               "--source", "main", "--caller",  "+311",   "--since", "2h", "--until", "2026-01-09T14:00:00Z",
+               "--state",  "dead", "--handler", "crm",    "--limit", "7",  "--json"}));
+    EXPECT_EQ(list.place.config, "x.toml");
+    EXPECT_EQ(list.place.journal, "");
+    EXPECT_EQ(list.filter.call, "c1");
+    EXPECT_EQ(list.filter.type, "tool-calls");
+    EXPECT_EQ(list.filter.source, "main");
+    EXPECT_EQ(list.filter.caller, "+311");
+    EXPECT_EQ(list.filter.since->ago, 2h);
+    EXPECT_EQ(list.filter.until->at, parse_iso_time("2026-01-09T14:00:00Z"));
+    EXPECT_EQ(list.filter.state, "dead");
+    EXPECT_EQ(list.filter.handler, "crm");
+    EXPECT_EQ(list.limit, 7u);
+    EXPECT_TRUE(list.json);
+    const auto tail = std::get<cli::EventsTail>(
+        parse({"events", "tail", "--journal", "j.db", "--since", "2026-01-09", "--last", "0"}));
+    EXPECT_EQ(tail.place.journal, "j.db");
+    EXPECT_EQ(tail.filter.since->at, parse_iso_time("2026-01-09T00:00:00Z"));
+    EXPECT_EQ(tail.last, 0u);
+    EXPECT_TRUE(std::get<cli::EventsList>(parse({"events", "list"})).filter.empty());
+}
+
+TEST(Cli, EventsSayWhatIsToBeDone) {
+    EXPECT_EQ(std::get<cli::EventsShow>(parse({"events", "show", "x", "--raw"})).what, "x");
+    const auto exported =
+        std::get<cli::EventsExport>(parse({"events", "export", "--redact", "--output", "o"}));
+    EXPECT_TRUE(exported.redact);
+    EXPECT_EQ(exported.output, "o");
+    const auto redeliver = std::get<cli::EventsRedeliver>(
+        parse({"events", "redeliver", "a", "b", "--handler", "crm", "--dry-run"}));
+    EXPECT_EQ(redeliver.ids, (std::vector<std::string>{"a", "b"}));
+    EXPECT_TRUE(redeliver.dry_run);
+    EXPECT_TRUE(std::get<cli::EventsRedeliver>(parse({"events", "redeliver", "--dead"})).dead);
+    EXPECT_EQ(std::get<cli::EventsPurge>(parse({"events", "purge", "--older-than", "7d"})).older_than, 168h);
+    EXPECT_EQ(std::get<cli::EventsPurge>(parse({"events", "purge", "--caller", "+311"})).caller, "+311");
+}
+
 TEST(Cli, HelpAndVersionAreForStandardOutput) {
     EXPECT_EQ(std::get<cli::Exit>(parse({"--version"})).text, "hookswitch 0.1.0\n");
     for (const char* command : {"serve", "check", "sign", "verify", "send", "replay"}) {
@@ -76,11 +116,19 @@ TEST(Cli, HelpAndVersionAreForStandardOutput) {
         EXPECT_NE(exit.text.find("Example:\n  hookswitch " + std::string(command)), std::string::npos)
             << exit.text;
     }
+    for (const char* command : {"list", "show", "tail", "export", "redeliver", "purge"}) {
+        SCOPED_TRACE(command);
+        auto exit = std::get<cli::Exit>(parse({"events", command, "--help"}));
+        EXPECT_EQ(exit.status, 0);
+        EXPECT_NE(exit.text.find("Example:\n  hookswitch events " + std::string(command)), std::string::npos)
+            << exit.text;
+    }
+    EXPECT_EQ(std::get<cli::Exit>(parse({"events", "--help"})).status, 0);
     EXPECT_EQ(std::get<cli::Exit>(parse({"--help"})).status, 0);
 }
 
 TEST(Cli, MistakesExitWithTwoAndSayWhatToDo) {
-    const char* all = "serve, check, sign, verify, send, replay: see 'hookswitch --help'\n";
+    const char* all = "serve, check, sign, verify, send, replay, events: see 'hookswitch --help'\n";
     const struct {
         std::initializer_list<const char*> args;
         std::string text;
@@ -111,6 +159,31 @@ TEST(Cli, MistakesExitWithTwoAndSayWhatToDo) {
          "hookswitch: replay: --rate excludes --speed: see 'hookswitch replay --help'\n"},
         {{"replay", "--to", "http://x", "--secret-file", "s", "--rate", "nan", "r"},
          "hookswitch: replay: --rate: must be between 0.001 and 1000000: see 'hookswitch replay --help'\n"},
+        {{"events"},
+         "hookswitch: events: no command given: there are list, show, tail, export, redeliver, purge: see "
+         "'hookswitch events --help'\n"},
+        {{"events", "lst"},
+         "hookswitch: events: 'lst' is not a command: there are list, show, tail, export, redeliver, purge: "
+         "see "
+         "'hookswitch events --help'\n"},
+        {{"events", "show"},
+         "hookswitch: events show: ID is required: see 'hookswitch events show --help'\n"},
+        {{"events", "list", "--since", "yesterday"},
+         "hookswitch: events list: --since: 'yesterday' is neither a time such as 2026-01-09T14:00:00Z nor a "
+         "duration "
+         "such as 2h (ago): see 'hookswitch events list --help'\n"},
+        {{"events", "purge", "--older-than", "30"},
+         "hookswitch: events purge: --older-than: '30' is not a duration such as \"30d\": see 'hookswitch "
+         "events purge "
+         "--help'\n"},
+        {{"events", "redeliver"},
+         "hookswitch: events redeliver: name events by their ids, by a filter, or with --dead: see "
+         "'hookswitch events "
+         "redeliver --help'\n"},
+        {{"events", "redeliver", "a", "--dead"},
+         "hookswitch: events redeliver: name events either by their ids or by a filter: see 'hookswitch "
+         "events "
+         "redeliver --help'\n"},
         {{"replay", "--to", "http://x", "--secret-file", "s", "--concurrency", "0", "r"},
          "hookswitch: replay: --concurrency: Value 0 not in range 1 to 1000: see 'hookswitch replay "
          "--help'\n"},

@@ -43,7 +43,8 @@ type = "worker"
               "c.toml:10:25: handler[0].environment.A=B: is not the name of a variable\n"
               "c.toml:10:34: handler[0].environment.C: expected string, found integer\n"
               "c.toml:11:13: handler[0].directory: 'nowhere' is not a directory\n"
-              "c.toml:12:1: handler[0].hours: unknown key; known here: name, type, directory, command, "
+              "c.toml:12:1: handler[0].hours: unknown key; known here: name, type, ordered, retry, "
+              "directory, command, "
               "environment, "
               "workers, concurrency, queue, start_timeout, hang_timeout, max_missed\n"
               "c.toml:14:8: handler[1].name: 'a' is already the name of another handler\n"
@@ -211,12 +212,18 @@ TEST_F(HandlerConfigTest, TheShippedFileSaysTheDefaults) {
         EXPECT_EQ(c->server, ServerSettings{});
         EXPECT_EQ(c->log, log::Settings{});
         EXPECT_EQ(c->dedupe_window, Config{}.dedupe_window);
+        JournalSettings journal;
+        journal.path = "/var/lib/hookswitch/hookswitch.db";
+        EXPECT_EQ(c->journal, journal);
         ASSERT_EQ(c->sources.size(), 1u);
         EXPECT_EQ(c->sources[0].signature.max_age, SignaturePolicy{}.max_age);
         EXPECT_EQ(c->sources[0].dialect, std::nullopt);
         EXPECT_TRUE(c->warnings.empty());
     }
     EXPECT_TRUE(config.handlers.empty() && config.routes.empty());
+    EXPECT_FALSE(config.admin);
+    ASSERT_TRUE(spelled_out.admin);
+    EXPECT_EQ(spelled_out.admin->listen, AdminSettings{}.listen);
 
     ASSERT_EQ(spelled_out.handlers.size(), 2u);
     auto worker = std::get<WorkerSettings>(spelled_out.handlers[1].handler);
@@ -226,6 +233,8 @@ TEST_F(HandlerConfigTest, TheShippedFileSaysTheDefaults) {
     defaults.command = {"python3", "desk.py"};
     defaults.environment = {{"PYTHONUNBUFFERED", "1"}};
     EXPECT_EQ(worker, defaults);
+    EXPECT_EQ(spelled_out.handlers[1].delivery.retry, DeliverySettings().retry);
+    EXPECT_EQ(spelled_out.handlers[1].delivery.ordered, DeliverySettings().ordered);
     ASSERT_EQ(spelled_out.routes.size(), 3u);
     EXPECT_EQ(spelled_out.routes[0].timeout, max_timeout(EventKind::assistant_request));
     EXPECT_EQ(spelled_out.routes[2].timeout, timeout_for(RouteSettings{}, EventKind::status_update));

@@ -123,7 +123,10 @@ late = "drop"
         8s,
         R"({"result":{"free":true,"list":[],"price":1.5,"text":"Sorry.","tries":3,"when":"2026-01-09"}})"};
     EXPECT_EQ(config.routes[0], route);
-    EXPECT_TRUE(config.warnings.empty());
+    EXPECT_EQ(config.warnings,
+              std::vector<std::string>{(directory / "c.toml").string() +
+                                       ":18:8: journal.sync: events are held in memory only: a crash loses "
+                                       "what no handler has processed"});
 }
 
 TEST_F(ConfigTest, ReportsEveryMistakeOfEverySectionInTheOrderOfTheFile) {
@@ -163,14 +166,8 @@ TEST_F(ConfigTest, UnknownKeysNameTheNearestKnownOne) {
 }
 
 TEST_F(ConfigTest, SaysWhatIsNotInThisVersion) {
-    EXPECT_EQ(mistakes_after_source(R"([admin]
-listen = "127.0.0.1:8081"
-[platform]
+    EXPECT_EQ(mistakes_after_source(R"([platform]
 base_url = "https://api.flireo.com/api/v1"
-[journal]
-path = "hookswitch.db"
-sync = "full"
-retention = "30d"
 [[handler]]
 name = "crm"
 type = "http"
@@ -180,13 +177,55 @@ event = "tool-calls"
 handler = "crm"
 late = "inject"
 )"),
-              "c.toml:5:1: admin: not in this version\n"
-              "c.toml:7:1: platform: not in this version\n"
-              "c.toml:10:8: journal.path: not in this version\n"
-              "c.toml:11:8: journal.sync: 'full' is not in this version\n"
-              "c.toml:12:13: journal.retention: not in this version\n"
-              "c.toml:15:8: handler[0].type: 'http' is not in this version\n"
-              "c.toml:20:8: route[0].late: 'inject' is not in this version");
+              "c.toml:5:1: platform: not in this version\n"
+              "c.toml:9:8: handler[0].type: 'http' is not in this version\n"
+              "c.toml:14:8: route[0].late: 'inject' is not in this version");
+}
+
+TEST_F(ConfigTest, KeepsAJournalBesideTheFileUnlessToldOtherwise) {
+    const auto usual = parsed(kSource);
+    ASSERT_TRUE(usual.journal);
+    EXPECT_EQ(usual.journal->path, directory / "hookswitch.db");
+    EXPECT_EQ(usual.journal->retention, std::chrono::days(30));
+    EXPECT_FALSE(parsed("[journal]\nsync = \"off\"\n" + kSource).journal);
+
+    const auto all = parsed(R"([journal]
+path = "data/journal.db"
+sync = "full"
+retention = "90d"
+report_retention = "7d"
+max_size = "10GiB"
+[[handler]]
+name = "desk"
+type = "reply"
+reply = {}
+ordered = false
+retry = ["100ms", "1h"]
+)" + kSource);
+    const JournalSettings expected{directory / "data/journal.db",
+                                   std::chrono::days(90),
+                                   std::chrono::days(7),
+                                   std::size_t{10} << 30,
+                                   {}};
+    EXPECT_EQ(*all.journal, expected);
+    EXPECT_FALSE(all.handlers[0].delivery.ordered);
+    EXPECT_EQ(all.handlers[0].delivery.retry, (std::vector<std::chrono::milliseconds>{100ms, 1h}));
+}
+
+TEST_F(ConfigTest, RefusesSchedulesAndRetentionsThatMakeNoSense) {
+    EXPECT_EQ(mistakes_after_source(R"([journal]
+retention = "7d"
+report_retention = "8d"
+[[handler]]
+name = "desk"
+type = "reply"
+reply = {}
+retry = ["5s", "soon", "8d"]
+)"),
+              "c.toml:7:20: journal.report_retention: is longer than retention, after which the whole event "
+              "is gone\n"
+              "c.toml:12:16: handler[0].retry[1]: 'soon' is not a duration between 10ms and 7d\n"
+              "c.toml:12:24: handler[0].retry[2]: '8d' is not a duration between 10ms and 7d");
 }
 
 TEST_F(ConfigTest, SyntaxErrorsNameLineAndColumn) {

@@ -12,8 +12,10 @@ using Claim = Dedupe::Claim;
 
 struct DedupeTest : testing::Test {
     Dedupe::Claimed claim(const DeliveryKey& delivery, std::chrono::milliseconds at = 0ms) {
-        return dedupe.claim(delivery, start + at, 1000ms,
-                            [this](const Dedupe::Reply& reply) { heard.push_back(*reply); });
+        const auto hear = [this](const std::optional<Dedupe::Reply>& reply) {
+            heard.push_back(reply ? **reply : "refused");
+        };
+        return dedupe.claim(delivery, start + at, 1000ms, [&hear]() -> Dedupe::Waiter { return hear; });
     }
     static Dedupe::Reply reply(const char* text) { return std::make_shared<const std::string>(text); }
 
@@ -29,6 +31,22 @@ TEST_F(DedupeTest, TheSecondCopyGetsTheFirstAnswer) {
     const auto second = claim(key, 999ms);
     EXPECT_EQ(second.claim, Claim::answered);
     EXPECT_EQ(*second.reply, "a");
+}
+
+TEST_F(DedupeTest, ACopyOfARefusedOneIsTheFirstAgain) {
+    EXPECT_EQ(claim(key).claim, Claim::first);
+    EXPECT_EQ(claim(key).claim, Claim::in_work);
+    dedupe.forget(key);
+    EXPECT_EQ(heard, std::vector<std::string>{"refused"});
+    EXPECT_EQ(claim(key).claim, Claim::first);
+}
+
+TEST_F(DedupeTest, RemembersWhatWasAnsweredBeforeARestart) {
+    dedupe.restore(key, start + 500ms, reply("a"));
+    EXPECT_EQ(*claim(key, 499ms).reply, "a");
+    EXPECT_EQ(claim(key, 500ms).claim, Claim::first);
+    EXPECT_EQ(delivery_key_of(bytes_of(key)), key);
+    EXPECT_EQ(delivery_key_of("short"), std::nullopt);
 }
 
 TEST_F(DedupeTest, ACopyWhileTheFirstIsInWorkWaitsForItsAnswer) {

@@ -125,12 +125,13 @@ TEST(ParseWorkerFrame, ReadsAFailure) {
         bool retry;
     } const cases[] = {
         {R"({"id":"e1","error":{"message":"CRM is down","retry":true}})", "CRM is down", true},
-        {R"({"id":"e1","error":{"message":"no"},"reply":{}})", "no", false},
-        {R"({"id":"e1","error":{"message":"no","retry":"maybe"}})", "no", false},
-        {R"({"id":"e1","error":{}})", "its error has no message", false},
-        {R"({"id":"e1","error":"text"})", "its error has no message", false},
-        {R"({"id":"e1","reply":"text"})", "its reply is not an object", false},
-        {R"({"id":"e1","result":5})", "its answer has neither reply nor error", false},
+        {R"({"id":"e1","error":{"message":"no"},"reply":{}})", "no", true},
+        {R"({"id":"e1","error":{"message":"no","retry":"maybe"}})", "no", true},
+        {R"({"id":"e1","error":{"message":"no","retry":false}})", "no", false},
+        {R"({"id":"e1","error":{}})", "its error has no message", true},
+        {R"({"id":"e1","error":"text"})", "its error has no message", true},
+        {R"({"id":"e1","reply":"text"})", "its reply is not an object", true},
+        {R"({"id":"e1","result":5})", "its answer has neither reply nor error", true},
     };
     for (const auto& c : cases) {
         SCOPED_TRACE(c.line);

@@ -144,7 +144,7 @@ TEST_F(WorkerTest, RefusesAnEventThatItHasAlready) {
     Given answer;
     pool->handle(std::move(again), Answer([&](Result<Outcome> r) { answer = std::move(r); }));
     EXPECT_TRUE(answered(answer));
-    EXPECT_EQ(why(answer), "an event with this id is in work already");
+    EXPECT_EQ(why(answer), "the worker is still at an earlier attempt");
 }
 
 }  // namespace

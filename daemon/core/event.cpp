@@ -276,6 +276,12 @@ std::string_view name_of(Dialect dialect) {
     return "snake";
 }
 
+std::optional<Dialect> dialect_named(std::string_view name) {
+    for (const Dialect dialect : {Dialect::camel, Dialect::snake, Dialect::legacy})
+        if (name_of(dialect) == name) return dialect;
+    return std::nullopt;
+}
+
 EventKind kind_of(std::string_view type) {
     if (type == "assistant-request") return EventKind::assistant_request;
     if (type == "tool-calls") return EventKind::tool_calls;

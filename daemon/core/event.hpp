@@ -24,6 +24,7 @@ enum class Dialect { camel, snake, legacy };
 
 /// "camel", "snake", "legacy".
 std::string_view name_of(Dialect dialect);
+std::optional<Dialect> dialect_named(std::string_view name);
 
 /// The kind of an event type as the platform spells it ("tool-calls"); EventKind::other if unknown.
 EventKind kind_of(std::string_view type);

@@ -20,6 +20,7 @@ struct Invocation {
     std::shared_ptr<const void> keeps_alive;  // owner of `source`
     std::chrono::system_clock::time_point received_at;
     std::chrono::steady_clock::time_point deadline;  // when the dispatcher gives up on the answer
+    int attempt = 1;                                 // of handing it to this handler
 };
 
 /// The normalised event of the outer contract, section 4: one line of JSON without a newline, every

@@ -1,8 +1,8 @@
 #pragma once
 
 // Recorded deliveries: what a receiver was sent and what it answered, one JSON object a line (the
-// outer contract, "Recording format"). Read here and compared here; finding the lines in a file is
-// done elsewhere.
+// outer contract, "Recording format"). Read, written and compared here; finding the lines in a file
+// is done elsewhere.
 
 #include "daemon/core/iso_time.hpp"
 #include "daemon/core/result.hpp"
@@ -31,6 +31,16 @@ struct RecordedDelivery {
 /// Reads one line of a recording. A line that has no `body` but `message` or `eventType` is itself
 /// the body, and nothing else is known of it. Unknown members are ignored. Errc::malformed_body.
 Result<RecordedDelivery> parse_delivery(std::string_view line);
+
+/// One line of a recording, without its end. `body` becomes `body_base64` where it is not UTF-8.
+std::string delivery_line(const RecordedDelivery& delivery);
+
+/// Path and header fields out of the head of a request as it was received: names in lower case, fields
+/// of one name joined with ", ".
+void read_request_head(std::string_view head, RecordedDelivery& out);
+
+/// Appends `"key":"text"` to an object, or `"key_base64":"..."` where the bytes are not UTF-8.
+void append_text_or_base64(std::string& out, std::string_view key, std::string_view bytes);
 
 /// Where two replies part. Values are JSON text, or status and body, shortened to fit on a line of a
 /// terminal.

@@ -21,6 +21,9 @@ struct Category final : boost::system::error_category {
             case Errc::deadline_exceeded: return "deadline exceeded";
             case Errc::handler_failed: return "handler failed";
             case Errc::overloaded: return "overloaded";
+            case Errc::unavailable: return "unavailable";
+            case Errc::in_work: return "in work";
+            case Errc::rejected: return "rejected";
             case Errc::invalid_config: return "invalid configuration";
         }
         return "unknown hookswitch error " + std::to_string(value);

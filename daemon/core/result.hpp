@@ -34,6 +34,9 @@ enum class Errc {
     deadline_exceeded,   // our own deadline, not the peer's
     handler_failed,      // no usable answer came of it
     overloaded,          // shed on purpose; the sender should retry
+    unavailable,         // it cannot be made safe now; the sender should retry
+    in_work,             // the handler is still at an earlier attempt
+    rejected,            // the handler says that another attempt would not help
     invalid_config,
 };
 

@@ -61,9 +61,9 @@ WorkerFailure read_error(std::string id, dom::element error) {
     dom::object object;
     std::string_view message;
     if (error.get(object) || object["message"].get(message))
-        return {std::move(id), "its error has no message", false};
-    bool retry = false;
-    if (object["retry"].get(retry)) retry = false;
+        return {std::move(id), "its error has no message", true};
+    bool retry = true;
+    if (object["retry"].get(retry)) retry = true;
     return {std::move(id), cut_message(message), retry};
 }
 
@@ -73,9 +73,9 @@ WorkerFrame read_answer(const Members& members) {
     std::string id(text);
     if (members.error) return read_error(std::move(id), *members.error);
     if (members.reply && !members.reply->is_object())
-        return WorkerFailure{std::move(id), "its reply is not an object", false};
+        return WorkerFailure{std::move(id), "its reply is not an object", true};
     if (!members.reply && members.unknown)
-        return WorkerFailure{std::move(id), "its answer has neither reply nor error", false};
+        return WorkerFailure{std::move(id), "its answer has neither reply nor error", true};
 
     WorkerAnswer answer{std::move(id), {}, count_of(members.actions)};
     if (members.reply) append_json(answer.reply, *members.reply);

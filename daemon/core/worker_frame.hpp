@@ -86,7 +86,7 @@ struct WorkerAnswer {
 struct WorkerFailure {
     std::string id;
     std::string message;  // for the log
-    bool retry = false;   // the same event may succeed later
+    bool retry = true;    // the same event may succeed later, unless the worker says that it will not
 };
 
 /// Commands of work that outlived its reply.

@@ -44,6 +44,7 @@ class Failure(Exception):
 
 class Daemon:
     def __init__(self, binary, state):
+        self.binary, self.journal = binary, state / "hookswitch.db"
         self.secret_file, self.log_file = state / "webhook-secret", state / "daemon.log"
         self.secret = secrets.token_hex(32)
         self.secret_file.touch(mode=0o600)
@@ -221,6 +222,24 @@ def play(daemon, number):
     show_answer(refused)
     if refused.status != 401:
         raise Failure(f"a bad signature was answered {refused.status} instead of 401")
+    show_journal(daemon, call_id)
+
+
+def show_journal(daemon, call_id):
+    """The call as the journal has it, once the desk has got all of it."""
+    command = [daemon.binary, "events", "show", "--journal", daemon.journal, call_id]
+    for _ in range(100):
+        shown = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        if shown.returncode != 0:
+            raise Failure(f"events show: {shown.stderr.strip()}")
+        if shown.stdout.count(" delivered in ") == 3:
+            break
+        time.sleep(0.02)  # the records of deliveries are written a moment after them
+    else:
+        raise Failure("the desk did not get all that it is told")
+    heading("", "The call in the journal", "hookswitch events show")
+    for text in shown.stdout.splitlines():
+        print("  " + paint(text, "dim"))
 
 
 def shell_path(path):

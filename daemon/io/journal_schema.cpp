@@ -1,5 +1,7 @@
 #include "daemon/io/journal_schema.hpp"
 
+#include "daemon/io/journal_table.hpp"
+
 #include <array>
 
 namespace hookswitch {
@@ -7,7 +9,7 @@ namespace {
 
 // One script for each version, to be run in order; none is ever changed once it was released.
 //
-// The commit path appends to `event`, `answer` and `attempt`, whose keys grow, and touches nothing
+// The commit path appends to `segment`, `answer` and `attempt`, whose keys grow, and touches nothing
 // else. There is no index: what people search by is in `search` (see core/search_index.hpp), written
 // a bucket at a time, because a B-tree over call ids would write one page per event.
 constexpr std::array kVersions{
@@ -41,8 +43,18 @@ CREATE TABLE bucket(bucket INTEGER PRIMARY KEY, first_at INTEGER NOT NULL, last_
 CREATE TABLE search(slice INTEGER PRIMARY KEY, entries BLOB NOT NULL);
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 )"),
-    // What `hookswitch events redeliver` asks of the daemon.
+    // Events of a commit share a row; `event` becomes a view of them (journal_table.hpp). And what
+    // `hookswitch events redeliver` asks of the daemon.
     std::string_view(R"(
+ALTER TABLE event RENAME TO event_1;
+CREATE TABLE segment(
+    first INTEGER PRIMARY KEY,   -- seq of its first event
+    count INTEGER NOT NULL,      -- of events
+    encoding INTEGER NOT NULL,   -- of `data`: 0 plain, 1 zstd
+    size INTEGER NOT NULL,       -- of `data` before compression
+    data BLOB NOT NULL);
+INSERT INTO event SELECT * FROM event_1 ORDER BY seq;
+DROP TABLE event_1;
 CREATE TABLE redelivery(
     n INTEGER PRIMARY KEY, seq INTEGER NOT NULL, handler TEXT NOT NULL, requested_at INTEGER NOT NULL);
 )"),
@@ -73,6 +85,7 @@ Result<bool> is_empty(sqlite::Database& database) {
 }  // namespace
 
 Result<> prepare_journal(sqlite::Database& database) {
+    if (auto r = add_event_table(database); !r) return r;
     TRY(auto transaction, sqlite::Transaction::begin(database));
     TRY(auto version, pragma(database, "user_version"));
     TRY(const bool empty, is_empty(database));
@@ -91,7 +104,8 @@ Result<> prepare_journal(sqlite::Database& database) {
 
 Result<> check_journal(sqlite::Database& database) {
     TRY(const auto version, pragma(database, "user_version"));
-    return check(database, version);
+    if (auto r = check(database, version); !r) return r;
+    return add_event_table(database);
 }
 
 }  // namespace hookswitch

@@ -13,6 +13,7 @@ inline constexpr std::int64_t kJournalApplicationId = 0x486B7377;  // "Hksw", fo
 Result<> prepare_journal(sqlite::Database& database);
 
 /// For readers: the same checks, but nothing is changed. An older version is read as far as it goes.
+/// Both make the table `event` known to the connection (journal_table.hpp).
 Result<> check_journal(sqlite::Database& database);
 
 /// Events of one bucket of the search index, as a power of two: 2^13.

@@ -77,7 +77,7 @@ bool is_alive(asio::io_context& context, const asio::local::stream_protocol::end
     return !ec;
 }
 
-Result<std::vector<Listener>> listen_unix(asio::io_context& context, const std::string& path) {
+Result<std::vector<Listener>> listen_unix(asio::io_context& context, const std::string& path, mode_t mode) {
     sockaddr_un limits{};
     if (path.size() >= sizeof limits.sun_path)
         return fail(Errc::invalid_config, "listen on unix:" + path + ": path too long for a Unix socket");
@@ -89,8 +89,7 @@ Result<std::vector<Listener>> listen_unix(asio::io_context& context, const std::
         unlink(path.c_str());
     }
     TRY(auto listener, listen_on(context, endpoint, "unix:" + path));
-    // A proxy of another user must be able to connect; who may, the directory's mode decides.
-    if (chmod(path.c_str(), 0666) != 0)
+    if (chmod(path.c_str(), mode) != 0)
         return fail(error_code(errno, boost::system::system_category()), "chmod " + path);
     listener.unix_path = path;
     std::vector<Listener> listeners;
@@ -120,10 +119,12 @@ Result<std::vector<Listener>> listen_inherited(asio::io_context& context) {
 
 }  // namespace
 
-Result<std::vector<Listener>> open_listeners(asio::io_context& context, std::string_view listen) {
+Result<std::vector<Listener>> open_listeners(asio::io_context& context, std::string_view listen,
+                                             mode_t unix_mode) {
     constexpr std::string_view kUnix = "unix:";
     if (listen == "systemd") return listen_inherited(context);
-    if (listen.starts_with(kUnix)) return listen_unix(context, std::string(listen.substr(kUnix.size())));
+    if (listen.starts_with(kUnix))
+        return listen_unix(context, std::string(listen.substr(kUnix.size())), unix_mode);
     return listen_tcp(context, std::string(listen));
 }
 

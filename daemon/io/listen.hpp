@@ -9,6 +9,8 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include <sys/types.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +18,8 @@
 namespace hookswitch {
 
 struct Listener {
+    using Socket = boost::asio::generic::stream_protocol::socket;
+
     boost::asio::basic_socket_acceptor<boost::asio::generic::stream_protocol> acceptor;
     std::string address;    // as it is, with the port the kernel chose: "127.0.0.1:40123"
     std::string unix_path;  // to be removed at the end; empty if it is not ours to remove
@@ -23,6 +27,9 @@ struct Listener {
 
 /// Opens what `listen` names; a host name with several addresses gives several. A stale Unix socket
 /// that nobody listens on is replaced. The error says what failed and what is in the way.
-Result<std::vector<Listener>> open_listeners(boost::asio::io_context& context, std::string_view listen);
+/// `unix_mode` is who may connect to a Unix socket; by default a proxy of any user, as far as the
+/// directory's mode lets it.
+Result<std::vector<Listener>> open_listeners(boost::asio::io_context& context, std::string_view listen,
+                                             mode_t unix_mode = 0666);
 
 }  // namespace hookswitch

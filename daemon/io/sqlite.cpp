@@ -38,13 +38,10 @@ std::string uri_of(const std::filesystem::path& file, Database::Mode mode) {
 int flags_of(Database::Mode mode) {
     constexpr int kAlways = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     switch (mode) {
-        case Database::Mode::read_write_create:
-            return kAlways | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-        case Database::Mode::read_write:
-            return kAlways | SQLITE_OPEN_READWRITE;
+        case Database::Mode::read_write_create: return kAlways | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+        case Database::Mode::read_write: return kAlways | SQLITE_OPEN_READWRITE;
         case Database::Mode::read_only:
-        case Database::Mode::immutable:
-            return kAlways | SQLITE_OPEN_READONLY;
+        case Database::Mode::immutable: return kAlways | SQLITE_OPEN_READONLY;
     }
     return kAlways;
 }
@@ -61,7 +58,9 @@ int primary_code(const Error& error) {
 }
 
 void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
-void Database::Close::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
+void Database::Close::operator()(sqlite3* database) const {
+    if (ours) sqlite3_close_v2(database);
+}
 
 Error Statement::error(int code) const { return error_of(sqlite3_db_handle(statement_.get()), code); }
 
@@ -118,6 +117,7 @@ Result<> Statement::run() {
     return {};
 }
 
+const char* Statement::name(int column) const { return sqlite3_column_name(statement_.get(), column); }
 std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
 double Statement::real(int column) const { return sqlite3_column_double(statement_.get(), column); }
 
@@ -152,8 +152,8 @@ Result<Database> Database::open(const std::filesystem::path& file, Mode mode, co
 
 Result<Statement> Database::prepare(std::string_view sql) {
     sqlite3_stmt* prepared = nullptr;
-    const int code = sqlite3_prepare_v3(handle(), sql.data(), size_of(sql), SQLITE_PREPARE_PERSISTENT,
-                                        &prepared, nullptr);
+    const int code =
+        sqlite3_prepare_v3(handle(), sql.data(), size_of(sql), SQLITE_PREPARE_PERSISTENT, &prepared, nullptr);
     if (code != SQLITE_OK) return error_of(handle(), code);
     return Statement(prepared);
 }

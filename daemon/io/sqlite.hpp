@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -35,6 +36,7 @@ public:
     Statement& bind(int index, std::int64_t value);
     Statement& bind(int index, double value);
     Statement& bind(int index, std::string_view text);
+    Statement& bind(int index, const std::string& text) { return bind(index, std::string_view(text)); }
     Statement& bind(int index, std::optional<std::string_view> text);
     Statement& bind_blob(int index, std::string_view bytes);
     Statement& bind_null(int index);
@@ -46,6 +48,7 @@ public:
     /// Runs to the end, for statements without rows, and resets.
     Result<> run();
 
+    const char* name(int column) const;  // null: there is no such column
     std::int64_t integer(int column) const;
     double real(int column) const;
     std::string_view text(int column) const;  // of a blob: its bytes; of NULL: empty
@@ -71,6 +74,9 @@ public:
     /// `vfs`: the name of a registered SQLite VFS; empty: the system's.
     static Result<Database> open(const std::filesystem::path& file, Mode mode, const std::string& vfs = {});
 
+    /// A connection that somebody else closes.
+    static Database borrow(sqlite3* database) { return Database(database, false); }
+
     Result<Statement> prepare(std::string_view sql);
 
     /// Runs one or more statements and drops their rows.
@@ -86,9 +92,10 @@ public:
 
 private:
     struct Close {
+        bool ours = true;
         void operator()(sqlite3* database) const;
     };
-    explicit Database(sqlite3* database) : database_(database) {}
+    explicit Database(sqlite3* database, bool ours = true) : database_(database, Close{ours}) {}
 
     std::unique_ptr<sqlite3, Close> database_;
 };

@@ -248,7 +248,7 @@ function sendFailure(handler, event, error) {
     }
     if (!expected) console.error(`hookswitch: ${handler.name} failed, event ${event.id}\n`, error);
     const message = expected && error.message ? error.message : String(error);
-    sendAnswer(event, { error: { message: message.slice(0, 500), retry: error instanceof Retry } });
+    sendAnswer(event, { error: { message: message.slice(0, 500), retry: !(error instanceof ToolError) } });
 }
 
 function sendAnswer(event, outcome) {

@@ -43,11 +43,14 @@ sys.stdout = sys.stderr
 
 
 class ToolError(Exception):
-    """The tool cannot do what was asked; the text tells the model why."""
+    """The tool cannot do what was asked; the text tells the model why.
+
+    From a handler of an event that nobody waits for: it never will, do not try again.
+    """
 
 
 class Retry(Exception):
-    """It did not work now but may on another try."""
+    """It did not work now but may on another try: as any other exception, but without a traceback."""
 
 
 class Fields(dict):
@@ -253,7 +256,7 @@ class _Server:
             report = "".join(traceback.format_exception(type(error), error, trace))
             _log(f"hookswitch: {handler.name} failed, event {event.id}\n{report}")
         why = str(error) if expected and str(error) else f"{type(error).__name__}: {error}"
-        self._send(event, error={"message": why[:500], "retry": isinstance(error, Retry)})
+        self._send(event, error={"message": why[:500], "retry": not isinstance(error, ToolError)})
 
     def _send(self, event, **outcome):
         actions = event._close()

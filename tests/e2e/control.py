@@ -147,8 +147,8 @@ class Event(dict):
     def result(self, value):
         self.answer({"result": value})
 
-    def fail(self, message):
-        self.worker.say({"id": self["id"], "error": {"message": message}})
+    def fail(self, message, **more):
+        self.worker.say({"id": self["id"], "error": {"message": message, **more}})
 
     @property
     def tool(self):

@@ -55,11 +55,16 @@ def _section(title, entries):
     return title + "\n" + "".join(f"{_key(k)} = {toml(v)}\n" for k, v in entries.items()) + "\n"
 
 
-def config(*, server=None, log=None, journal=None, sources=None, handlers=(), routes=()):
+DURABLE = {"sync": "full"}  # [journal] of a test that is about the journal; the others do without one
+
+
+def config(*, server=None, admin=None, log=None, journal=None, sources=None, handlers=(), routes=()):
     """A whole configuration file; each argument adds to or replaces what every test wants."""
     text = _section(
         "[server]", {"listen": ["127.0.0.1:0", "unix:hook.sock"], "threads": 2, **(server or {})}
     )
+    if admin is not None:
+        text += _section("[admin]", {"listen": "127.0.0.1:0", **admin})
     text += _section("[log]", {"level": "debug", "format": "json", **(log or {})})
     text += _section("[journal]", {"sync": "off", **(journal or {})})
     for entry in sources or [source()]:
@@ -94,6 +99,15 @@ def worker(name, script, *arguments, control=None, **more):
     return {"name": name, "type": "worker", "command": command, "environment": environment, **more}
 
 
+def await_that(condition, what, timeout=PATIENCE):
+    """Looks at what has no event of its own (a file, another process) until the condition holds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not in {timeout} s: {what}")
+        time.sleep(0.005)
+
+
 # ---- the daemon ------------------------------------------------------------------------------------------
 
 
@@ -119,6 +133,7 @@ class Daemon:
         self.pass_fds = pass_fds
         self.unix = f"unix:{self.directory}/hook.sock"
         self.tcp = None
+        self.admin = None
         self.process = None
         self._log = []
         self._noise = []
@@ -151,7 +166,9 @@ class Daemon:
 
     def launch(self):
         """Starts the process without waiting for it to be ready."""
-        self._stopped = False
+        if self.process is not None:
+            self._bury()
+        self._stopped = self._ended = False
         self.process = subprocess.Popen(
             [*self.launcher, BINARY, "serve", "-c", str(self.directory / "hookswitch.toml")],
             cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -160,11 +177,35 @@ class Daemon:
         self._reader.start()
 
     def start(self):
+        mark = self.mark()
         self.launch()
-        self.wait_for("server.ready")
-        for record in self.records("server.listening"):
+        self.wait_for("server.ready", after=mark)
+        for record in self.records("server.listening", after=mark):
             if not record["address"].startswith(("unix:", "/")):
                 self.tcp = record["address"]
+        for record in self.records("admin.listening", after=mark):
+            self.admin = record["address"]
+
+    def crash(self):
+        """SIGKILL. start() goes on with what is in the directory."""
+        self.process.kill()
+        self.process.wait()
+        self._stopped = True
+        self._reader.join(PATIENCE)
+        with self._changed:
+            noise = "\n".join(self._noise)
+            self._noise.clear()  # the last line may be cut off
+        if _SANITIZER.search(noise):
+            raise AssertionError(f"sanitizer report in the log:\n{noise}")
+
+    def restart(self):
+        """An orderly stop, and a start with what is in the directory."""
+        self.stop()
+        self.start()
+
+    def _bury(self):
+        self._reader.join(PATIENCE)
+        self.process.stderr.close()
 
     def _read_log(self):
         for raw in self.process.stderr:
@@ -259,8 +300,7 @@ class Daemon:
             if self.process.poll() is None:
                 self.process.kill()
                 self.process.wait()
-            self._reader.join(PATIENCE)
-            self.process.stderr.close()
+            self._bury()
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

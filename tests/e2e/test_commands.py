@@ -8,7 +8,7 @@ from pathlib import Path
 from deliveries import SECRET
 from support import config, reply, route, run, source, worker
 
-COMMANDS = ("serve", "check", "sign", "verify", "send", "replay")
+COMMANDS = ("serve", "check", "sign", "verify", "send", "replay", "events")
 GOOD = config(handlers=[reply("fixed", {"result": "ok"})], routes=[route("tool-calls", "fixed")])
 
 
@@ -81,11 +81,7 @@ class Check(unittest.TestCase):
 
     def test_what_comes_later_is_refused_by_name(self):
         for text in (
-            GOOD + '[admin]\nlisten = "127.0.0.1:0"\n',
             GOOD + '[platform]\nbase_url = "https://api.example.com"\n',
-            GOOD.replace('sync = "off"', 'sync = "full"'),
-            GOOD.replace('sync = "off"', 'path = "hookswitch.db"'),
-            GOOD.replace('sync = "off"', 'retention = "30d"'),
             GOOD.replace('event = "tool-calls"', 'event = "tool-calls"\nlate = "inject"'),
             *(
                 GOOD + f'[[handler]]\nname = "later"\ntype = "{kind}"\n'

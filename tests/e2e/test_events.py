@@ -110,7 +110,7 @@ class Normalised(unittest.TestCase):
                 ids.append(event["id"])
         self.assertEqual(len(ids), len(set(ids)))
         for name in ids:
-            self.assertRegex(name, r"^[0-9A-HJKMNP-TV-Z]{26}$")
+            self.assertRegex(name, r"^[0-9A-HJKMNP-TV-Z]{26}(\.[1-9])?$")
         self.assertEqual([i[:10] for i in ids], sorted(i[:10] for i in ids), "ids sort by time")
 
     @each_fixture("tool-calls")

@@ -14,13 +14,13 @@ class Robustness(unittest.TestCase):
     def test_a_told_only_event_answered_after_its_deadline(self):
         with Control() as control:
             text = config(
-                handlers=[worker("held", "puppet.py", control=control)],
+                handlers=[worker("held", "puppet.py", control=control, retry=[])],
                 routes=[route("status-update", "held", timeout="100ms")],
             )
             with Daemon(text) as daemon:
                 self.assertEqual(post(daemon.tcp, event_body("status-update")).status, 200)
                 event = control.event()
-                daemon.wait_for("delivery.failed", id=event["id"])
+                daemon.wait_for("delivery.dead", id=event["id"])
                 event.answer({})
                 daemon.wait_for("handler.late", id=event["id"])
                 self.assertEqual(post(daemon.tcp, event_body("status-update")).status, 200)

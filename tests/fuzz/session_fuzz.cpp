@@ -66,6 +66,7 @@ public:
                 "a socket");
         peer_ = ends[0];
         shard_.routing = routing();
+        delivery_->use(shard_.routing);
         Session::Socket socket(shard_.context, asio::generic::stream_protocol(AF_UNIX, 0), ends[1]);
         auto session = std::make_shared<Session>(shard_, std::move(socket), dispatcher_, false);
         shard_.add(*session);
@@ -99,7 +100,7 @@ public:
     }
 
 private:
-    std::shared_ptr<const Routing> routing() const {
+    std::shared_ptr<const Routing> routing() {
         Source open, signed_source;
         open.name = "open";
         open.path = "/webhook";
@@ -110,8 +111,9 @@ private:
         Route route;
         route.settings.handler = "echo";
         route.handler = echo_;
+        Routing::Handlers handlers{{"echo", {echo_, {}}}};
         return std::make_shared<const Routing>(std::vector{open, signed_source}, std::vector{route},
-                                               std::chrono::minutes(10));
+                                               std::move(handlers), std::chrono::minutes(10), metrics_);
     }
 
     void settle() {
@@ -129,10 +131,14 @@ private:
     }
 
     const ServerSettings settings_ = settings();
-    Shard shard_{settings_};
+    Metrics metrics_;
+    Shard shard_{settings_, metrics_};
     Dedupe dedupe_;
+    CallStates calls_;
     std::shared_ptr<Echo> echo_ = std::make_shared<Echo>();
-    Dispatcher dispatcher_{dedupe_, std::make_shared<Delivery>(shard_.context.get_executor())};
+    std::shared_ptr<Delivery> delivery_ =
+        std::make_shared<Delivery>(shard_.context.get_executor(), nullptr, metrics_);
+    Dispatcher dispatcher_{dedupe_, calls_, delivery_, nullptr, metrics_};
     int peer_ = -1;
     bool ended_ = false;
     std::string said_;

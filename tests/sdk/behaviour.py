@@ -90,7 +90,7 @@ class SdkBehaviour:
         frame = tool_call("crash")
         answer = worker.ask(frame)
         self.assertNotIn("reply", answer)
-        self.assertFalse(answer["error"]["retry"])
+        self.assertTrue(answer["error"]["retry"])
         self.assertIn("kaputt", answer["error"]["message"])
         worker.log_line(f"crash failed, event {frame['id']}")
         worker.log_line(self.source_name)  # a line of the stack
@@ -102,7 +102,7 @@ class SdkBehaviour:
             with self.subTest(name):
                 answer = worker.ask(tool_call(name))
                 self.assertEqual(list(answer), ["id", "error"])
-                self.assertFalse(answer["error"]["retry"])
+                self.assertTrue(answer["error"]["retry"])
         self.assertEqual(self.result_of(worker, tool_call("echo", {"text": "on"})), {"result": "on"})
 
     def test_a_tool_without_handler_is_an_error_for_the_operator(self):
@@ -142,7 +142,7 @@ class SdkBehaviour:
         for status, message in (("crash", "kaputt"), ("refuse", "Not this one.")):
             answer = worker.ask(event("status-update", call={"id": "c", "status": status}))
             self.assertIn(message, answer["error"]["message"])
-            self.assertFalse(answer["error"]["retry"])
+            self.assertEqual(answer["error"]["retry"], status == "crash")
 
     # Actions and time
 

@@ -23,7 +23,7 @@ class PythonBehaviour(SdkBehaviour):
     def test_sys_exit_in_a_handler_costs_one_event(self):
         worker = self.worker()
         answer = worker.ask(tool_call("leave"))
-        self.assertEqual(answer["error"], {"message": "SystemExit: 3", "retry": False})
+        self.assertEqual(answer["error"], {"message": "SystemExit: 3", "retry": True})
         self.assertEqual(self.result_of(worker, tool_call("nothing")), {"result": None})
 
 

@@ -4,6 +4,7 @@
 // time.
 
 #include "daemon/core/json.hpp"
+#include "daemon/core/metrics.hpp"
 #include "handlers/worker.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -66,7 +67,7 @@ protected:
         settings.command = {"python3", "-S", FIXTURES "/../workers/misbehaving.py", start};
     }
 
-    void start() { pool = WorkerPool::start(settings, ctx.get_executor()); }
+    void start() { pool = WorkerPool::start(settings, ctx.get_executor(), metrics); }
 
     void start_ready() {
         start();
@@ -145,6 +146,7 @@ protected:
     }
 
     std::deque<Given> given;  // before all that may answer, to the last
+    HandlerMetrics metrics;
     boost::asio::io_context ctx{1};
     WorkerSettings settings;
     std::string directory;

@@ -1,0 +1,21 @@
+#pragma once
+
+// The part of a URL behind "?".
+
+#include "daemon/core/result.hpp"
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace hookswitch {
+
+/// "%2B31" is "+31". A plus sign stays one: it begins telephone numbers, and there are no forms here.
+/// Errc::bad_request for an escape that is none, and for what is not UTF-8 or has control characters.
+Result<std::string> percent_decode(std::string_view text);
+
+/// The parameters, in order. Errc::bad_request.
+Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view query);
+
+}  // namespace hookswitch

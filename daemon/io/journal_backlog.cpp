@@ -1,0 +1,202 @@
+#include "daemon/io/journal_backlog.hpp"
+
+#include "daemon/io/journal_entry.hpp"
+#include "daemon/io/journal_schema.hpp"
+#include "daemon/io/sqlite.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <sqlite3.h>
+
+#include <set>
+#include <utility>
+
+namespace hookswitch {
+namespace {
+
+namespace asio = boost::asio;
+
+Milliseconds time_at(const sqlite::Statement& row, int column) {
+    return Milliseconds(std::chrono::milliseconds(row.integer(column)));
+}
+
+// Columns of kEvent.
+Result<StoredTold> read_event(const sqlite::Statement& row) {
+    StoredTold event;
+    event.seq = row.integer(0);
+    event.id = row.text(1);
+    event.received_at = time_at(row, 2);
+    event.source = row.text(3);
+    event.dialect = row.text(4);
+    event.call = row.text(5);
+    const auto encoding = static_cast<Encoding>(row.integer(7));
+    TRY(event.body, decompress(row.text(8), encoding, static_cast<std::size_t>(row.integer(6))));
+    return event;
+}
+
+constexpr std::string_view kEvent =
+    "SELECT seq, id, received_at, source, dialect, call, size, encoding, body FROM event ";
+
+constexpr std::size_t kOlder = 1000;
+
+constexpr std::string_view kNewest = "SELECT seq FROM event ORDER BY seq DESC LIMIT 1";
+
+// An event is a handler's if its name is a line of `handlers`; one with an attempt on record is either
+// done or among the unsettled.
+constexpr std::string_view kPage =
+    "WHERE seq >= ?1 AND handlers <> '' AND instr(char(10)||handlers||char(10), char(10)||?2||char(10)) > 0 "
+    "AND NOT EXISTS(SELECT 1 FROM attempt a WHERE a.seq = event.seq AND a.handler = ?2) ORDER BY seq";
+
+}  // namespace
+
+struct JournalBacklog::Reader {
+    explicit Reader(sqlite::Database opened) : database(std::move(opened)) {}
+
+    Result<> prepare() {
+        TRY(page_statement, database.prepare(std::string(kEvent) + std::string(kPage)));
+        TRY(fetch_statement, database.prepare(std::string(kEvent) + "WHERE seq = ? AND encoding <> 2"));
+        return {};
+    }
+
+    Result<BacklogPage> page(const std::string& handler, std::int64_t from, std::size_t limit,
+                             std::size_t bytes) {
+        BacklogPage page;
+        // Before the rows, so that what is committed meanwhile is read once more rather than missed.
+        TRY(const auto newest, database.integer(kNewest));
+        page.read_to = std::max(newest.value_or(0), from - 1);
+        page_statement.bind(1, from).bind(2, handler);
+        std::size_t size = 0;
+        for (;;) {
+            TRY(const bool row, page_statement.step());
+            if (!row) break;
+            const std::int64_t seq = page_statement.integer(0);
+            if (seq > page.read_to) break;
+            if (page.events.size() == limit || (size > bytes && !page.events.empty())) {
+                page.read_to = seq - 1;
+                page_statement.reset();
+                return page;
+            }
+            TRY(auto event, read_event(page_statement));
+            size += event.body.size();
+            page.events.push_back(std::move(event));
+        }
+        page_statement.reset();
+        page.at_end = true;
+        return page;
+    }
+
+    Result<std::optional<StoredTold>> fetch(std::int64_t seq) {
+        fetch_statement.bind(1, seq);
+        TRY(const bool row, fetch_statement.step());
+        std::optional<StoredTold> event;
+        if (row) {
+            TRY(event, read_event(fetch_statement));
+        }
+        fetch_statement.reset();
+        return event;
+    }
+
+    sqlite::Database database;
+    sqlite::Statement page_statement, fetch_statement;
+};
+
+JournalBacklog::JournalBacklog(std::unique_ptr<Reader> reader) : reader_(std::move(reader)) {}
+
+JournalBacklog::~JournalBacklog() { stop(); }
+
+void JournalBacklog::stop() { thread_.join(); }
+
+Result<std::unique_ptr<JournalBacklog>> JournalBacklog::open(const JournalSettings& settings) {
+    TRY(auto database,
+        sqlite::Database::open(settings.path, sqlite::Database::Mode::read_only, settings.vfs));
+    sqlite3_busy_timeout(database.handle(), 5000);
+    if (auto r = check_journal(database); !r) return r.error();
+    auto reader = std::make_unique<Reader>(std::move(database));
+    if (auto r = reader->prepare(); !r) return r.error();
+    return std::unique_ptr<JournalBacklog>(new JournalBacklog(std::move(reader)));
+}
+
+Result<BacklogStart> JournalBacklog::start() {
+    auto& database = reader_->database;
+    BacklogStart start;
+    TRY(const auto before, database.integer("SELECT value FROM meta WHERE key = 'delivered_before'"));
+    TRY(const auto newest, database.integer(kNewest));
+    start.delivered_before = before.value_or(1);
+    start.newest = newest.value_or(0);
+
+    std::set<std::string, std::less<>> names;
+    TRY(auto lists,
+        database.prepare("SELECT DISTINCT handlers FROM event WHERE seq >= ? AND handlers <> ''"));
+    lists.bind(1, start.delivered_before);
+    for (;;) {
+        TRY(const bool row, lists.step());
+        if (!row) break;
+        std::string_view list = lists.text(0);
+        while (!list.empty()) {
+            const auto end = std::min(list.find('\n'), list.size());
+            names.emplace(list.substr(0, end));
+            list.remove_prefix(std::min(end + 1, list.size()));
+        }
+    }
+    start.handlers.assign(names.begin(), names.end());
+
+    TRY(auto waiting,
+        database.prepare(
+            "SELECT u.seq, u.handler, u.attempts, u.next_at, e.call, e.received_at FROM unsettled u "
+            "JOIN event e USING(seq) WHERE u.state = 'waiting' ORDER BY u.seq"));
+    for (;;) {
+        TRY(const bool row, waiting.step());
+        if (!row) return start;
+        WaitingDelivery one;
+        one.seq = waiting.integer(0);
+        one.handler = waiting.text(1);
+        one.attempts = static_cast<int>(waiting.integer(2));
+        one.next_at = time_at(waiting, 3);
+        one.call = waiting.text(4);
+        one.received_at = time_at(waiting, 5);
+        start.waiting.push_back(std::move(one));
+    }
+}
+
+Result<> JournalBacklog::recent(Milliseconds since, std::size_t limit,
+                                const std::function<void(const RecentEvent&)>& each) {
+    TRY(auto rows,
+        reader_->database.prepare(
+            "SELECT dedupe, received_at, type, e.status, call, handlers IS NULL, a.body FROM event e "
+            "LEFT JOIN answer a ON a.seq = e.seq AND e.handlers IS NULL ORDER BY e.seq DESC LIMIT ?"));
+    rows.bind(1, static_cast<std::int64_t>(limit));
+    for (std::size_t older = 0;;) {
+        TRY(const bool row, rows.step());
+        if (!row) return {};
+        // The clock may have been set back and forth: some older ones do not mean that all are.
+        if (time_at(rows, 1) < since && ++older > kOlder) return {};
+        if (time_at(rows, 1) < since) continue;
+        RecentEvent event{rows.text(0), time_at(rows, 1), rows.text(2), rows.text(3), rows.text(4), {},
+                          false};
+        event.waited_for = rows.integer(5) != 0;
+        if (!rows.is_null(6)) event.answer = rows.text(6);
+        each(event);
+    }
+}
+
+void JournalBacklog::page(std::string handler, std::int64_t from, std::size_t limit, std::size_t bytes,
+                          const asio::any_io_executor& executor,
+                          std::function<void(Result<BacklogPage>)> done) {
+    asio::post(thread_, [this, handler = std::move(handler), from, limit, bytes, executor,
+                         done = std::move(done)]() mutable {
+        auto page = reader_->page(handler, from, limit, bytes);
+        asio::post(executor,
+                   [done = std::move(done), page = std::move(page)]() mutable { done(std::move(page)); });
+    });
+}
+
+void JournalBacklog::fetch(std::int64_t seq, const asio::any_io_executor& executor,
+                           std::function<void(Result<std::optional<StoredTold>>)> done) {
+    asio::post(thread_, [this, seq, executor, done = std::move(done)]() mutable {
+        auto event = reader_->fetch(seq);
+        asio::post(executor,
+                   [done = std::move(done), event = std::move(event)]() mutable { done(std::move(event)); });
+    });
+}
+
+}  // namespace hookswitch

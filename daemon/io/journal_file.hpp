@@ -1,0 +1,18 @@
+#pragma once
+
+// Opening a journal that somebody else may be writing at the moment: for the commands.
+
+#include "daemon/io/sqlite.hpp"
+
+#include <filesystem>
+
+namespace hookswitch {
+
+/// The journal of a running daemon, or a copy, also where nothing may be written. Errc::invalid_config:
+/// it belongs to a newer version, or is no journal.
+Result<sqlite::Database> open_journal_to_read(const std::filesystem::path& file);
+
+/// The same for writing; one of an older version is brought to this one. Never creates a file.
+Result<sqlite::Database> open_journal_to_write(const std::filesystem::path& file);
+
+}  // namespace hookswitch
