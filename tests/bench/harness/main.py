@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import deadlines
+import durable
 import idle_memory
 import instructions
 import prepare
@@ -25,6 +26,10 @@ FIGURES = {  # name -> function(bench) -> Group; a new figure is a module with s
     "start": startup.measure,
     "instructions": instructions.measure,
     "deadlines": deadlines.measure,
+    "durable": durable.throughput,
+    "acknowledgement": durable.acknowledgement,
+    "disk": durable.disk,
+    "millions": durable.millions,
 }
 
 
@@ -37,6 +42,8 @@ NOTES = [
     "`busy`: share of its core that the process used; a server below its full core was not the bound.",
     "Workers run on the server's core. Memory is that of the process, without the kernel's socket buffers; nginx",
     "allocates its table of connections (some 0.4 KiB each) at its start, which the difference does not show.",
+    "Journals are below build/, on the file system of the checkout. `millions` fills one of five million events there,",
+    "once, and keeps it (a minute, 1 GiB).",
     "callgrind counts no kernel instructions and offers no SHA extensions: HMAC is dearer there than on the machine.",
 ]
 
@@ -54,10 +61,13 @@ class Size:
     callgrind_events: int = 4_000
     deadline_events: int = 2_000
     worker_seconds: float = 3
+    durable_seconds: float = 60
+    disk_events: int = 100_000
+    many_events: int = 5_000_000
 
 
 QUICK = Size(rounds=2, seconds=0.6, warmup=0.1, starts=5, idle_connections=2_000, callgrind_events=400,
-             deadline_events=400, worker_seconds=1)
+             deadline_events=400, worker_seconds=1, durable_seconds=3, disk_events=5_000, many_events=50_000)
 
 
 @dataclass

@@ -191,11 +191,12 @@ class Webhook(Server):
 
 
 class Hookswitch(Server):
-    """The daemon itself; `extra` is appended to its configuration."""
+    """The daemon itself; `extra` is appended to its configuration, `journal` to its [journal]: on disk if given."""
 
     name = "hookswitch"
 
-    def __init__(self, directory, binary, extra="", level="warn", dedupe_window="10m"):
+    def __init__(self, directory, binary, extra="", level="warn", dedupe_window="10m",
+                 journal=None):
         super().__init__(directory)
         self.binary = binary
         (self.directory / "hookswitch.toml").write_text(f"""
@@ -209,8 +210,9 @@ level = "{level}"
 format = "json"
 
 [journal]
-sync = "off"
+sync = "{"off" if journal is None else "full"}"
 dedupe_window = "{dedupe_window}"
+{journal or ""}
 
 [[source]]
 name = "main"
