@@ -212,6 +212,11 @@ retry = ["100ms", "1h"]
     EXPECT_EQ(all.handlers[0].delivery.retry, (std::vector<std::chrono::milliseconds>{100ms, 1h}));
 }
 
+TEST_F(ConfigTest, NamesAreOfOneLine) {
+    EXPECT_EQ(mistakes_after_source("[[handler]]\nname = \"a\\nb\"\ntype = \"reply\"\nreply = {}\n"),
+              "c.toml:6:8: handler[0].name: must not have control characters in it");
+}
+
 TEST_F(ConfigTest, RefusesSchedulesAndRetentionsThatMakeNoSense) {
     EXPECT_EQ(mistakes_after_source(R"([journal]
 retention = "7d"

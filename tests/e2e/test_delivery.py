@@ -263,6 +263,16 @@ class SeveralHandlers(JournalTest):
 
 
 class Backlog(JournalTest):
+    def test_one_handler_that_hangs_does_not_take_the_memory_of_the_others(self):
+        self.start([worker("hung", "deaf.py"), self.puppet("good", concurrency=4)],
+                   [route("*", "hung", timeout="60s"), route("*", "good")], server={"drain_timeout": "100ms"})
+        summary = "Lang gesprek over planning. " * 36_000  # a megabyte, ten of memory once it is parsed
+        bodies = [self.tell("end-of-call-report", summary=f"{n} {summary}") for n in range(40)]
+        for _ in bodies:
+            self.control.event().answer({})
+        self.daemon.terminate()
+        self.daemon.expect_exit()
+
     def test_more_than_is_kept_in_memory(self):
         """Reports of which all together would take too much memory; nobody is refused."""
         count = 800

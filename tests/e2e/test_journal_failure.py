@@ -303,6 +303,13 @@ class UnusableFiles(FailureTest):
         self.daemon.expect_exit(1)
         self.assertRegex(self.daemon.text(), why)
 
+    def test_it_is_moved_away_while_it_is_in_use(self):
+        with self.make() as daemon:
+            self.deliver(event_body("status-update"))
+            self.file.path.rename(daemon.directory / "elsewhere.db")
+            daemon.wait_for("journal.failed")
+            self.assert_failing("moved or removed")
+
     def test_a_newer_version(self):
         daemon = self.make()
         with daemon:

@@ -219,6 +219,7 @@ name = "main"
 path = "/webhook"
 provider = "flireo"
 secret_files = ["secret"]
+max_age = "6h"  # a generator signs with the time of its start
 
 [[handler]]
 name = "desk"
