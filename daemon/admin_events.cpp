@@ -1,15 +1,15 @@
 #include "daemon/admin_events.hpp"
 
 #include "daemon/core/json.hpp"
+#include "daemon/core/moment.hpp"
 #include "daemon/core/query.hpp"
-#include "daemon/core/units.hpp"
 #include "daemon/event_json.hpp"
 #include "daemon/io/journal_file.hpp"
+#include "daemon/io/wall_clock.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <chrono>
 #include <utility>
 
 namespace hookswitch {
@@ -33,13 +33,8 @@ Result<std::int64_t> number(std::string_view text, std::int64_t least, std::int6
     return value;
 }
 
-Milliseconds now() { return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()); }
-
-// As `hookswitch events list --since` takes it: a time, a date, or so long ago.
 Result<Milliseconds> moment(const std::string& text) {
-    if (const auto ago = parse_duration(text)) return now() - *ago;
-    if (const auto at = parse_iso_time(text)) return *at;
-    if (const auto at = parse_iso_time(text + "T00:00:00Z")) return *at;
+    if (const auto moment = parse_moment(text)) return moment->seen_from(wall_now());
     return fail(Errc::bad_request,
                 "neither a time such as 2026-01-09T14:00:00Z nor a duration such as 2h (ago)");
 }
@@ -93,18 +88,9 @@ std::string_view why_not(const StoredEvent& event) {
     return {};
 }
 
-// What is asked for already is not asked for twice. The daemon takes the rows out.
-Result<> ask_for(const std::filesystem::path& journal, std::int64_t seq,
-                 const std::vector<std::string>& handlers) {
+Result<> ask_for(const std::filesystem::path& journal, const std::vector<RedeliveryRequest>& requests) {
     TRY(auto database, open_journal_to_write(journal));
-    TRY(auto transaction, sqlite::Transaction::begin(database));
-    TRY(auto row,
-        database.prepare("INSERT INTO redelivery(seq, handler, requested_at) SELECT ?1, ?2, ?3 WHERE NOT "
-                         "EXISTS (SELECT 1 FROM redelivery WHERE seq = ?1 AND handler = ?2)"));
-    for (const std::string& handler : handlers)
-        if (auto r = row.bind(1, seq).bind(2, handler).bind(3, now().time_since_epoch().count()).run(); !r)
-            return r;
-    return transaction.commit();
+    return request_redelivery(database, requests, wall_now());
 }
 
 // nullopt: of all handlers.
@@ -158,18 +144,18 @@ AdminReply redeliver_event(const std::filesystem::path& journal, std::string_vie
     if (!event) return unreadable(event.error());
     if (!*event) return no_such_event();
     if (const auto why = why_not(**event); !why.empty()) return admin_error(409, "not_deliverable", why);
-    std::vector<std::string> handlers;
+    std::vector<RedeliveryRequest> requests;
     for (const DeliveryState& delivery : (*event)->deliveries)
-        if (!*wanted || **wanted == delivery.handler) handlers.push_back(delivery.handler);
-    if (handlers.empty()) return bad("handler: this event did not have to reach it");
-    if (auto r = ask_for(journal, (*event)->seq, handlers); !r) return unreadable(r.error());
+        if (!*wanted || **wanted == delivery.handler) requests.push_back({(*event)->seq, delivery.handler});
+    if (requests.empty()) return bad("handler: this event did not have to reach it");
+    if (auto r = ask_for(journal, requests); !r) return unreadable(r.error());
 
     AdminReply reply;
     reply.status = 202;
     reply.body = "{\"id\":" + json_string((*event)->id) + ",\"handlers\":[";
-    for (const std::string& handler : handlers) {
+    for (const RedeliveryRequest& request : requests) {
         if (reply.body.back() != '[') reply.body += ',';
-        append_json_string(reply.body, handler);
+        append_json_string(reply.body, request.handler);
     }
     reply.body += "]}";
     return reply;

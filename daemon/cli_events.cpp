@@ -12,19 +12,12 @@ void add_place(CLI::App* command, JournalPlace& place) {
         ->type_name("FILE");
 }
 
-std::optional<Moment> moment_of(const std::string& text) {
-    if (const auto ago = parse_duration(text)) return Moment{{}, *ago};
-    if (const auto at = parse_iso_time(text)) return Moment{at, {}};
-    if (const auto at = parse_iso_time(text + "T00:00:00Z")) return Moment{at, {}};  // a date
-    return std::nullopt;
-}
-
 void add_moment(CLI::App* command, const char* name, std::optional<Moment>& value, const char* description) {
     command
         ->add_option_function<std::string>(
             name,
             [&value, name](const std::string& text) {
-                value = moment_of(text);
+                value = parse_moment(text);
                 if (!value)
                     throw CLI::ValidationError(name,
                                                "'" + text +
@@ -135,7 +128,8 @@ Spec redeliver_command(CLI::App& events, EventsRedeliver& args) {
             "  hookswitch events redeliver --type end-of-call-report --since 2h\n"
             "\n"
             "A running daemon begins within a second, a stopped one at its next start. Deliveries that are\n"
-            "still pending or wait for a retry are left alone, unless their event is named by its id.");
+            "still pending are left alone, and those that wait for a retry unless their event is named by "
+            "its id.");
     add_place(command, args.place);
     add_filter(command, args.filter);
     command->add_option("ID", args.ids, "Ids of events");

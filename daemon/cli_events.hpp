@@ -2,7 +2,7 @@
 
 // `hookswitch events ...` as values; part of cli.hpp.
 
-#include "daemon/core/iso_time.hpp"
+#include "daemon/core/moment.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -17,12 +17,6 @@ namespace hookswitch::cli {
 struct JournalPlace {
     std::filesystem::path config;
     std::filesystem::path journal;  // empty: as the configuration says
-};
-
-/// A time, or so long ago.
-struct Moment {
-    std::optional<Milliseconds> at;
-    std::chrono::milliseconds ago{0};
 };
 
 struct EventsFilter {

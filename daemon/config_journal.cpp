@@ -7,14 +7,19 @@ namespace hookswitch {
 
 using namespace std::chrono_literals;
 
-void read_journal(Table in, Config& config) {
+bool read_journal_settings(Table& in, JournalSettings& out) {
     bool on_disk = true;
     in.choose<bool>("sync", on_disk, {{"full", true}, {"off", false}});
+    in.read_path("path", out.path);
+    in.read("retention", out.retention, 0ms, 24h * 3650);
+    in.read("report_retention", out.report_retention, 0ms, 24h * 3650);
+    in.read_size("max_size", out.max_size, 0, std::size_t{1} << 50);
+    return on_disk;
+}
+
+void read_journal(Table in, Config& config) {
     JournalSettings settings = *config.journal;
-    in.read_path("path", settings.path);
-    in.read("retention", settings.retention, 0ms, 24h * 3650);
-    in.read("report_retention", settings.report_retention, 0ms, 24h * 3650);
-    in.read_size("max_size", settings.max_size, 0, std::size_t{1} << 50);
+    const bool on_disk = read_journal_settings(in, settings);
     if (settings.retention > 0ms && settings.report_retention > settings.retention)
         in.mistake("report_retention", "is longer than retention, after which the whole event is gone");
     in.read("dedupe_window", config.dedupe_window, 0ms, 24h);

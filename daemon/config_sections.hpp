@@ -33,6 +33,9 @@ std::optional<Secret> read_secret(Table& in, const Table::Item& item);
 /// [admin]; after [server].
 void read_admin(Table in, Config& config);
 
+/// The keys of [journal] that are about the file. False: there is none (sync = "off").
+bool read_journal_settings(Table& in, JournalSettings& out);
+
 /// [journal]; config.journal holds the defaults.
 void read_journal(Table in, Config& config);
 

@@ -3,6 +3,7 @@
 // A delivery in its handler's hands. Inside of delivery*.cpp.
 
 #include "daemon/delivery.hpp"
+#include "daemon/io/wall_clock.hpp"
 #include "handlers/handler.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -13,10 +14,6 @@
 #include <utility>
 
 namespace hookswitch {
-
-inline Milliseconds wall_now() {
-    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
 
 void report_lost(const Job& job, const std::string& handler, std::string_view why);
 

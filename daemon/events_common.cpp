@@ -63,13 +63,9 @@ Result<JournalReader> open_reader(const cli::JournalPlace& place) {
     return reader;
 }
 
-Milliseconds time_now() {
-    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
-
 EventFilter filter_of(const cli::EventsFilter& filter, Milliseconds now) {
-    const auto time = [&](const std::optional<cli::Moment>& moment) {
-        return moment ? std::optional(moment->at.value_or(now - moment->ago)) : std::nullopt;
+    const auto time = [&](const std::optional<Moment>& moment) {
+        return moment ? std::optional(moment->seen_from(now)) : std::nullopt;
     };
     EventFilter out;
     out.call = filter.call;

@@ -4,6 +4,7 @@
 
 #include "daemon/commands.hpp"
 #include "daemon/io/journal_reader.hpp"
+#include "daemon/io/wall_clock.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -19,8 +20,6 @@ Result<JournalReader> open_reader(const cli::JournalPlace& place);
 
 /// What went wrong with a journal, and what to do about it where that is known.
 Error explain_journal(Error error);
-
-Milliseconds time_now();
 
 EventFilter filter_of(const cli::EventsFilter& filter, Milliseconds now);
 

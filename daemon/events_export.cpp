@@ -115,7 +115,7 @@ int run(const cli::EventsExport& args, const Console& console) {
         file.open(args.output, std::ios::binary | std::ios::trunc);
     }
     std::ostream& out = args.output == "-" ? console.out : file;
-    const auto counts = write_all(*reader, filter_of(args.filter, time_now()), redaction, out, console);
+    const auto counts = write_all(*reader, filter_of(args.filter, wall_now()), redaction, out, console);
     if (!counts) return failed(counts.error());
     if (counts->erased > 0)
         console.err << "left out " << counted(counts->erased, "event")

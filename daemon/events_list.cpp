@@ -98,7 +98,7 @@ private:
 int run(const cli::EventsList& args, const Console& console) {
     auto reader = open_reader(args.place);
     if (!reader) return complain(console, "events list: " + reader.error().what());
-    EventFilter filter = filter_of(args.filter, time_now());
+    EventFilter filter = filter_of(args.filter, wall_now());
     filter.limit = args.limit;
     const auto events = reader->list(filter);
     if (!events) return complain(console, "events list: " + explain_journal(events.error()).what());
@@ -112,7 +112,7 @@ int run(const cli::EventsTail& args, const Console& console) {
     const Interruption interruption;
     auto reader = open_reader(args.place);
     if (!reader) return complain(console, "events tail: " + reader.error().what());
-    Follower follower(*reader, filter_of(args.filter, time_now()));
+    Follower follower(*reader, filter_of(args.filter, wall_now()));
     if (!args.json) console.out << event_table_head();
     auto events = follower.last(args.last);
     for (;;) {

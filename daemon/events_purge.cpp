@@ -231,7 +231,7 @@ Result<PurgeReport> purge_old(const cli::EventsPurge& args, const std::filesyste
     report.dry_run = args.dry_run;
     report.size_before = size_of_all(file);
     TRY(auto limits, limits_of(args));
-    const Milliseconds now = time_now();
+    const Milliseconds now = wall_now();
     if (args.dry_run) {
         TRY(auto database, open_journal_to_read(file));
         TRY(report.erased, purge_preview(database, limits, now));

@@ -18,9 +18,8 @@ namespace {
 constexpr std::size_t kPage = 200;         // events read at once
 constexpr std::size_t kTransaction = 500;  // rows; the daemon waits for the lock meanwhile
 
-struct Redelivery {
-    std::int64_t seq = 0;
-    std::string id, handler, type, call;
+struct Redelivery : RedeliveryRequest {
+    std::string id, type, call;
 };
 
 struct Plan {
@@ -87,7 +86,7 @@ private:
     }
 
     Result<> by_filter(JournalReader& reader) {
-        EventFilter filter = filter_of(args_.filter, time_now());
+        EventFilter filter = filter_of(args_.filter, wall_now());
         if (args_.dead) filter.state = "dead";
         filter.oldest_first = true;
         filter.limit = kPage;
@@ -119,7 +118,7 @@ private:
                 ++plan_.requested;
             else
                 plan_.deliveries.push_back(
-                    {event.seq, event.id, delivery.handler, event.type, event.call.value_or("")});
+                    {{event.seq, delivery.handler}, event.id, event.type, event.call.value_or("")});
         }
         if (plan_.deliveries.size() > before) ++plan_.events;
     }
@@ -142,16 +141,12 @@ Result<Requested> requested(sqlite::Database& database) {
     }
 }
 
-Result<> insert(sqlite::Database& database, std::span<const Redelivery> deliveries) {
-    const std::int64_t now = time_now().time_since_epoch().count();
-    while (!deliveries.empty()) {
-        const auto some = deliveries.first(std::min(kTransaction, deliveries.size()));
-        TRY(auto transaction, sqlite::Transaction::begin(database));
-        TRY(auto row, database.prepare("INSERT INTO redelivery(seq, handler, requested_at) VALUES(?,?,?)"));
-        for (const Redelivery& one : some)
-            if (auto r = row.bind(1, one.seq).bind(2, one.handler).bind(3, now).run(); !r) return r;
-        if (auto r = transaction.commit(); !r) return r;
-        deliveries = deliveries.subspan(some.size());
+Result<> ask_for(sqlite::Database& database, const std::vector<Redelivery>& deliveries) {
+    std::vector<RedeliveryRequest> requests(deliveries.begin(), deliveries.end());
+    for (std::span<const RedeliveryRequest> rest = requests; !rest.empty();) {
+        const auto some = rest.first(std::min(kTransaction, rest.size()));
+        if (auto r = request_redelivery(database, some, wall_now()); !r) return r;
+        rest = rest.subspan(some.size());
     }
     return {};
 }
@@ -166,7 +161,7 @@ Result<Plan> make_plan(const cli::EventsRedeliver& args, const std::filesystem::
 Result<> carry_out(const std::filesystem::path& file, const Plan& plan) {
     if (plan.deliveries.empty()) return {};
     TRY(auto database, open_journal_to_write(file));
-    return insert(database, plan.deliveries);
+    return ask_for(database, plan.deliveries);
 }
 
 void print_text(const Console& console, const Plan& plan, bool dry_run) {

@@ -1,14 +1,12 @@
 #include "daemon/journal_location.hpp"
 
-#include "daemon/config_table.hpp"
+#include "daemon/config_sections.hpp"
 
 #include <fstream>
 #include <sstream>
 
 namespace hookswitch {
 namespace {
-
-using namespace std::chrono_literals;
 
 Result<std::string> read_text(const std::filesystem::path& file) {
     std::ifstream in(file, std::ios::binary);
@@ -17,14 +15,6 @@ Result<std::string> read_text(const std::filesystem::path& file) {
     text << in.rdbuf();
     if (!in || !text) return fail({errno, boost::system::system_category()}, "read " + file.string());
     return text.str();
-}
-
-void read(Table in, JournalSettings& out, bool& on_disk) {
-    in.choose<bool>("sync", on_disk, {{"full", true}, {"off", false}});
-    in.read_path("path", out.path);
-    in.read("retention", out.retention, 0ms, 24h * 3650);
-    in.read("report_retention", out.report_retention, 0ms, 24h * 3650);
-    in.read_size("max_size", out.max_size, 0, std::size_t{1} << 50);
 }
 
 }  // namespace
@@ -42,8 +32,10 @@ Result<JournalSettings> locate_journal(const std::filesystem::path& config) {
     JournalSettings settings;
     settings.path = file.directory() / settings.path;
     bool on_disk = true;
-    if (const auto* table = tree["journal"].as_table())
-        read(Table(*table, "journal.", file), settings, on_disk);
+    if (const auto* table = tree["journal"].as_table()) {
+        Table journal(*table, "journal.", file);
+        on_disk = read_journal_settings(journal, settings);
+    }
     if (file.faulty()) return fail(Errc::invalid_config, file.mistakes());
     if (!on_disk)
         return fail(Errc::invalid_config,

@@ -1,6 +1,8 @@
 #include "daemon/runtime.hpp"
 
+#include "daemon/core/lines.hpp"
 #include "daemon/io/log.hpp"
+#include "daemon/io/wall_clock.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -22,11 +24,7 @@ constexpr auto kLongestCall = std::chrono::hours(4);
 constexpr auto kLastGrace = std::chrono::seconds(1);
 
 void log_lines(std::string_view name, std::string_view lines) {
-    while (!lines.empty()) {
-        const auto end = std::min(lines.find('\n'), lines.size());
-        log::error(name, kv("why", lines.substr(0, end)));
-        lines.remove_prefix(std::min(end + 1, lines.size()));
-    }
+    for_each_line(lines, [&](std::string_view line) { log::error(name, kv("why", line)); });
 }
 
 void warn_of(const Config& config) {
@@ -49,7 +47,7 @@ Runtime::Runtime(Config config)
       config_(std::move(config)),
       drain_timer_(server_.home()),
       resume_timer_(server_.home()) {
-    const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    const auto now = wall_now();
     metrics_.started_at_ms.set(now.time_since_epoch().count());
     metrics_.journal.enabled.set(config_.journal ? 1 : 0);
 }
@@ -85,19 +83,19 @@ Result<> Runtime::open_journal() {
 void Runtime::begin_deliveries() {
     if (!journal_) return;
     delivery_->connect();
-    if (!journal_->failure()) return resume_late();
-    journal_->when_usable(server_.home().get_executor(), [this] { resume_late(); });
+    if (!journal_->failure()) return try_to_resume();
+    journal_->when_usable(server_.home().get_executor(), [this] { try_to_resume(); });
 }
 
 // Until it works: what is acknowledged meanwhile waits in the journal.
-void Runtime::resume_late() {
+void Runtime::try_to_resume() {
     if (stopping_) return;
     auto resumed = resume_deliveries();
     if (resumed) return;
     log::error("delivery.read_failed", kv("why", resumed.error().what()));
     resume_timer_.expires_after(std::chrono::seconds(1));
     resume_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& ec) {
-        if (!ec) self->resume_late();
+        if (!ec) self->try_to_resume();
     });
 }
 
@@ -116,7 +114,7 @@ Result<> Runtime::remember(JournalBacklog& backlog) {
         Dedupe::Clock::time_point expires;
         Dedupe::Reply reply;
     };
-    const auto wall = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    const auto wall = wall_now();
     auto followed =
         backlog.recent(wall - kLongestCall, CallStates::kPlaces, [this](const RecentEvent& event) {
             (void)calls_.advance(event.call, event.type,

@@ -51,7 +51,7 @@ private:
 
     Result<> open_journal();
     void begin_deliveries();
-    void resume_late();
+    void try_to_resume();
     Result<> resume_deliveries();
     Result<> remember(JournalBacklog& backlog);
     std::shared_ptr<Prepared> prepare(Config config);

@@ -1,6 +1,7 @@
 // What the runtime shows of itself: the admin listener, and figures of the configuration.
 
 #include "daemon/io/log.hpp"
+#include "daemon/io/wall_clock.hpp"
 #include "daemon/runtime.hpp"
 
 #include <utility>
@@ -50,7 +51,7 @@ void Runtime::count_configuration(const Config& before) {
         if (const auto* settings = std::get_if<WorkerSettings>(&h.handler))
             metrics_.handler(h.name).workers_configured.set(settings->workers);
     metrics_.reloads.last_succeeded.set(1);
-    const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    const auto now = wall_now();
     metrics_.reloads.last_success_at_ms.set(now.time_since_epoch().count());
 }
 

@@ -30,7 +30,7 @@ std::uint64_t search_hash(SearchKey key, std::string_view text) {
     return XXH3_64bits_withSeed(text.data(), text.size(), static_cast<std::uint64_t>(key));
 }
 
-std::vector<std::string> SearchIndex::take() {
+std::vector<std::string> SearchIndex::slices() {
     std::ranges::sort(entries_);
     std::vector<std::string> slices(kSlices);
     for (const Entry& entry : entries_) {
@@ -38,7 +38,6 @@ std::vector<std::string> SearchIndex::take() {
         slice.append(reinterpret_cast<const char*>(&entry.hash), sizeof entry.hash);
         slice.append(reinterpret_cast<const char*>(&entry.offset), sizeof entry.offset);
     }
-    entries_.clear();
     return slices;
 }
 

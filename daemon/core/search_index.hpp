@@ -24,8 +24,8 @@ public:
     /// `offset` is the event's place within its bucket.
     void add(std::uint64_t hash, std::uint16_t offset) { entries_.push_back({hash, offset}); }
 
-    /// The slices of what was added, in order, encoded; and forgets it.
-    std::vector<std::string> take();
+    /// The slices of what was added, in order, encoded.
+    std::vector<std::string> slices();
 
     static int slice_of(std::uint64_t hash) { return static_cast<int>(hash >> (64 - kSliceBits)); }
 

@@ -1,5 +1,6 @@
 #include "daemon/io/journal_backlog.hpp"
 
+#include "daemon/core/lines.hpp"
 #include "daemon/io/journal_entry.hpp"
 #include "daemon/io/journal_schema.hpp"
 #include "daemon/io/sqlite.hpp"
@@ -16,16 +17,12 @@ namespace {
 
 namespace asio = boost::asio;
 
-Milliseconds time_at(const sqlite::Statement& row, int column) {
-    return Milliseconds(std::chrono::milliseconds(row.integer(column)));
-}
-
 // Columns of kEvent.
 Result<StoredTold> read_event(const sqlite::Statement& row) {
     StoredTold event;
     event.seq = row.integer(0);
     event.id = row.text(1);
-    event.received_at = time_at(row, 2);
+    event.received_at = row.time(2);
     event.source = row.text(3);
     event.dialect = row.text(4);
     event.call = row.text(5);
@@ -102,9 +99,7 @@ struct JournalBacklog::Reader {
 
 JournalBacklog::JournalBacklog(std::unique_ptr<Reader> reader) : reader_(std::move(reader)) {}
 
-JournalBacklog::~JournalBacklog() { stop(); }
-
-void JournalBacklog::stop() { thread_.join(); }
+JournalBacklog::~JournalBacklog() { thread_.join(); }
 
 Result<std::unique_ptr<JournalBacklog>> JournalBacklog::open(const JournalSettings& settings) {
     TRY(auto database,
@@ -131,12 +126,7 @@ Result<BacklogStart> JournalBacklog::start() {
     for (;;) {
         TRY(const bool row, lists.step());
         if (!row) break;
-        std::string_view list = lists.text(0);
-        while (!list.empty()) {
-            const auto end = std::min(list.find('\n'), list.size());
-            names.emplace(list.substr(0, end));
-            list.remove_prefix(std::min(end + 1, list.size()));
-        }
+        for_each_line(lists.text(0), [&](std::string_view name) { names.emplace(name); });
     }
     start.handlers.assign(names.begin(), names.end());
 
@@ -151,9 +141,9 @@ Result<BacklogStart> JournalBacklog::start() {
         one.seq = waiting.integer(0);
         one.handler = waiting.text(1);
         one.attempts = static_cast<int>(waiting.integer(2));
-        one.next_at = time_at(waiting, 3);
+        one.next_at = waiting.time(3);
         one.call = waiting.text(4);
-        one.received_at = time_at(waiting, 5);
+        one.received_at = waiting.time(5);
         start.waiting.push_back(std::move(one));
     }
 }
@@ -169,10 +159,9 @@ Result<> JournalBacklog::recent(Milliseconds since, std::size_t limit,
         TRY(const bool row, rows.step());
         if (!row) return {};
         // The clock may have been set back and forth: some older ones do not mean that all are.
-        if (time_at(rows, 1) < since && ++older > kOlder) return {};
-        if (time_at(rows, 1) < since) continue;
-        RecentEvent event{rows.text(0), time_at(rows, 1), rows.text(2), rows.text(3), rows.text(4), {},
-                          false};
+        if (rows.time(1) < since && ++older > kOlder) return {};
+        if (rows.time(1) < since) continue;
+        RecentEvent event{rows.text(0), rows.time(1), rows.text(2), rows.text(3), rows.text(4), {}, false};
         event.waited_for = rows.integer(5) != 0;
         if (!rows.is_null(6)) event.answer = rows.text(6);
         each(event);

@@ -54,7 +54,7 @@ struct BacklogStart {
 class JournalBacklog {
 public:
     static Result<std::unique_ptr<JournalBacklog>> open(const JournalSettings& settings);
-    ~JournalBacklog();
+    ~JournalBacklog();  ///< waits for what is being read
 
     // At the start, waiting for the disk.
     Result<BacklogStart> start();
@@ -72,9 +72,6 @@ public:
     /// One event; nullopt: it is gone.
     void fetch(std::int64_t seq, const boost::asio::any_io_executor& executor,
                std::function<void(Result<std::optional<StoredTold>>)> done);
-
-    /// Waits for what is being read.
-    void stop();
 
 private:
     struct Reader;

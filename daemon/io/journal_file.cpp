@@ -49,4 +49,15 @@ Result<sqlite::Database> open_journal_to_write(const std::filesystem::path& file
     return database;
 }
 
+Result<> request_redelivery(sqlite::Database& database, std::span<const RedeliveryRequest> requests,
+                            Milliseconds now) {
+    TRY(auto transaction, sqlite::Transaction::begin(database));
+    TRY(auto row,
+        database.prepare("INSERT INTO redelivery(seq, handler, requested_at) SELECT ?1, ?2, ?3 WHERE NOT "
+                         "EXISTS (SELECT 1 FROM redelivery WHERE seq = ?1 AND handler = ?2)"));
+    for (const RedeliveryRequest& one : requests)
+        if (auto r = row.bind(1, one.seq).bind(2, one.handler).bind(3, now).run(); !r) return r;
+    return transaction.commit();
+}
+
 }  // namespace hookswitch

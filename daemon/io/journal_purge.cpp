@@ -65,7 +65,7 @@ public:
     Result<bool> operator()(const sqlite::Statement& row) {
         const std::int64_t seq = row.integer(0);
         if (row.is_null(3)) {
-            if (Milliseconds(milliseconds(row.integer(1))) < now_ - kAnswerTime) return true;
+            if (row.time(1) < now_ - kAnswerTime) return true;
             TRY(const auto answers, number(answered_, seq));
             return answers > 0;
         }
@@ -106,7 +106,7 @@ Result<std::vector<Victim>> due(sqlite::Database& database, const PurgeLimits& l
     for (std::size_t looked = 0;; ++looked) {
         TRY(const bool row, rows.step());
         if (!row) return victims;
-        const Milliseconds at(milliseconds(rows.integer(1)));
+        const Milliseconds at = rows.time(1);
         const bool young = before && at >= *before;
         if (young && at < now + kClockError) return victims;
         step.more = victims.size() == limits.rows || looked == limits.rows * kLookAt;
@@ -184,7 +184,7 @@ Result<std::vector<Victim>> due_reports(sqlite::Database& database, const PurgeL
     for (std::size_t looked = 0;; ++looked) {
         TRY(const bool row, rows.step());
         if (!row) return victims;
-        const Milliseconds at(milliseconds(rows.integer(1)));
+        const Milliseconds at = rows.time(1);
         if (at >= before && at < now + kClockError) return victims;
         more = victims.size() == limits.rows || looked == limits.rows * kLookAt;
         if (more) return victims;
@@ -297,8 +297,7 @@ Result<PurgeStep> erase_person_step(sqlite::Database& database, std::span<const 
     std::map<std::int64_t, std::vector<std::uint16_t>> buckets;
     for (const std::int64_t seq : seqs) {
         TRY(const bool found, row.bind(1, seq).step());
-        if (found)
-            victims.push_back({seq, Milliseconds(milliseconds(row.integer(0))), std::string(row.text(1))});
+        if (found) victims.push_back({seq, row.time(0), std::string(row.text(1))});
         row.reset();
         const std::int64_t bucket = seq >> kBucketBits;
         buckets[bucket].push_back(static_cast<std::uint16_t>(seq - (bucket << kBucketBits)));

@@ -1,5 +1,6 @@
 #include "daemon/io/journal_reader.hpp"
 
+#include "daemon/core/lines.hpp"
 #include "daemon/io/journal_file.hpp"
 #include "daemon/io/journal_search.hpp"
 
@@ -8,15 +9,6 @@
 
 namespace hookswitch {
 namespace {
-
-Milliseconds time_at(const sqlite::Statement& row, int column) {
-    return Milliseconds(std::chrono::milliseconds(row.integer(column)));
-}
-
-std::optional<Milliseconds> optional_time_at(const sqlite::Statement& row, int column) {
-    if (row.is_null(column)) return std::nullopt;
-    return time_at(row, column);
-}
 
 void derive_state(EventRow& event) {
     const auto any = [&](std::string_view state) {
@@ -71,11 +63,11 @@ Result<> JournalReader::State::read_attempts(StoredEvent& event) {
         StoredAttempt attempt;
         attempt.handler = attempts.text(0);
         attempt.attempt = static_cast<int>(attempts.integer(1));
-        attempt.at = time_at(attempts, 2);
+        attempt.at = attempts.time(2);
         attempt.ms = attempts.real(3);
         attempt.outcome = attempts.text(4);
         attempt.why = attempts.optional_text(5);
-        attempt.next_at = optional_time_at(attempts, 6);
+        attempt.next_at = attempts.optional_time(6);
         event.attempts.push_back(std::move(attempt));
     }
     attempts.reset();
@@ -85,18 +77,16 @@ Result<> JournalReader::State::read_attempts(StoredEvent& event) {
 // A delivery that failed has a row in `unsettled` until it is delivered; one that never failed has one
 // attempt, or none yet.
 Result<> JournalReader::State::read_deliveries(StoredEvent& event, std::string_view handlers) {
-    while (!handlers.empty()) {
-        const auto end = std::min(handlers.find('\n'), handlers.size());
+    for_each_line(handlers, [&](std::string_view handler) {
         DeliveryState delivery;
-        delivery.handler = handlers.substr(0, end);
+        delivery.handler = handler;
         for (const auto& attempt : event.attempts)
             if (attempt.handler == delivery.handler)
                 delivery.attempts = std::max(delivery.attempts, attempt.attempt);
         const bool settled = delivery.attempts > 0 || event.seq < delivered_before;
         delivery.state = settled ? "delivered" : "pending";
         event.deliveries.push_back(std::move(delivery));
-        handlers.remove_prefix(std::min(end + 1, handlers.size()));
-    }
+    });
     unsettled.bind(1, event.seq);
     for (;;) {
         TRY(const bool row, unsettled.step());
@@ -108,7 +98,7 @@ Result<> JournalReader::State::read_deliveries(StoredEvent& event, std::string_v
         delivery.handler = name;
         delivery.state = unsettled.text(1);
         delivery.attempts = static_cast<int>(unsettled.integer(2));
-        delivery.next_at = optional_time_at(unsettled, 3);
+        delivery.next_at = unsettled.optional_time(3);
     }
     unsettled.reset();
     derive_state(event);
@@ -119,7 +109,7 @@ Result<> JournalReader::State::read_answer(StoredEvent& event) {
     answer.bind(1, event.seq);
     TRY(const bool row, answer.step());
     if (row)
-        event.answer = StoredAnswer{time_at(answer, 0), static_cast<int>(answer.integer(1)),
+        event.answer = StoredAnswer{answer.time(0), static_cast<int>(answer.integer(1)),
                                     std::string(answer.text(2)), std::string(answer.text(3))};
     answer.reset();
     event.state = row ? "answered" : "unanswered";

@@ -18,8 +18,6 @@ constexpr int kBusyMs = 1000;
 
 constexpr std::int64_t kRedeliveries = 500;  // taken up at once, and the rest at the next look
 
-std::int64_t count(Milliseconds time) { return time.time_since_epoch().count(); }
-
 constexpr std::string_view name_of(DeliveryRecord::Outcome outcome) {
     switch (outcome) {
         case DeliveryRecord::Outcome::delivered: return "delivered";
@@ -105,10 +103,11 @@ Result<> JournalRows::prepare() {
         {&bucket_, "INSERT OR REPLACE INTO bucket VALUES(?,?,?)"},
         {&slice_, "INSERT OR REPLACE INTO search VALUES(?,?)"},
         {&meta_, "INSERT OR REPLACE INTO meta VALUES(?,?)"},
+        {&exists_, "SELECT 1 FROM event WHERE seq=?"},
         {&redelivery_,
          "SELECT r.n, r.seq, r.handler, e.call, (SELECT max(attempt) FROM attempt a WHERE a.seq=r.seq AND "
          "a.handler=r.handler), e.received_at FROM redelivery r JOIN event e USING(seq) ORDER BY r.n LIMIT "
-         "500"},
+         "?"},
     };
     for (const auto& [statement, sql] : statements) {
         TRY(*statement, database_.prepare(sql));
@@ -135,8 +134,7 @@ Result<std::vector<Bucket>> JournalRows::unindexed_buckets() {
         if (!row) return buckets;
         const std::int64_t seq = rows.integer(0);
         if (buckets.empty() || buckets.back().number != seq >> kBucketBits) buckets.emplace_back();
-        buckets.back().add(seq, Milliseconds(std::chrono::milliseconds(rows.integer(1))), rows.text(2),
-                           rows.text(3), rows.text(4));
+        buckets.back().add(seq, rows.time(1), rows.text(2), rows.text(3), rows.text(4));
     }
 }
 
@@ -146,15 +144,15 @@ Result<> JournalRows::insert(std::int64_t first, const Segment& segment) {
 }
 
 Result<> JournalRows::insert(std::int64_t seq, const JournalAnswer& answer) {
-    return answer_.bind(1, seq).bind(2, count(answer.at)).bind(3, answer.body).bind(4, answer.parts).run();
+    return answer_.bind(1, seq).bind(2, answer.at).bind(3, answer.body).bind(4, answer.parts).run();
 }
 
 Result<> JournalRows::insert(const DeliveryRecord& record) {
     using enum DeliveryRecord::Outcome;
     attempt_.bind(1, record.seq).bind(2, record.handler).bind(3, std::int64_t{record.attempt});
-    attempt_.bind(4, count(record.at)).bind(5, record.ms).bind(6, name_of(record.outcome));
+    attempt_.bind(4, record.at).bind(5, record.ms).bind(6, name_of(record.outcome));
     record.why.empty() ? attempt_.bind_null(7) : attempt_.bind(7, record.why);
-    record.next_at ? attempt_.bind(8, count(*record.next_at)) : attempt_.bind_null(8);
+    record.next_at ? attempt_.bind(8, *record.next_at) : attempt_.bind_null(8);
     if (auto r = attempt_.run(); !r) return r;
     if (record.outcome == delivered) {
         // Only what failed before has such a row.
@@ -163,23 +161,25 @@ Result<> JournalRows::insert(const DeliveryRecord& record) {
     unsettled_.bind(1, record.seq).bind(2, record.handler);
     unsettled_.bind(3, std::string_view(record.outcome == dead ? "dead" : "waiting"));
     unsettled_.bind(4, std::int64_t{record.attempt});
-    record.next_at ? unsettled_.bind(5, count(*record.next_at)) : unsettled_.bind_null(5);
+    record.next_at ? unsettled_.bind(5, *record.next_at) : unsettled_.bind_null(5);
     return unsettled_.run();
 }
 
 Result<> JournalRows::insert(Bucket& bucket) {
     std::int64_t slice = bucket.number * SearchIndex::kSlices;
-    auto index = bucket.index;  // kept until the commit
-    for (const std::string& entries : index.take())
+    for (const std::string& entries : bucket.index.slices())
         if (auto r = slice_.bind(1, slice++).bind_blob(2, entries).run(); !r) return r;
-    return bucket_.bind(1, bucket.number)
-        .bind(2, count(bucket.first_at))
-        .bind(3, count(bucket.last_at))
-        .run();
+    return bucket_.bind(1, bucket.number).bind(2, bucket.first_at).bind(3, bucket.last_at).run();
 }
 
 Result<> JournalRows::set(std::string_view key, std::int64_t value) {
     return meta_.bind(1, key).bind(2, value).run();
+}
+
+Result<bool> JournalRows::has(std::int64_t seq) {
+    auto row = exists_.bind(1, seq).step();
+    exists_.reset();
+    return row;
 }
 
 Result<std::vector<WaitingDelivery>> JournalRows::take_redeliveries(Milliseconds now) {
@@ -197,13 +197,13 @@ Result<std::vector<WaitingDelivery>> JournalRows::take_redeliveries(Milliseconds
         if (!redelivery_.is_null(4))
             taken.push_back({redelivery_.integer(1), std::string(redelivery_.text(2)),
                              std::string(redelivery_.text(3)), static_cast<int>(redelivery_.integer(4)), now,
-                             Milliseconds(std::chrono::milliseconds(redelivery_.integer(5)))});
+                             redelivery_.time(5)});
         if (++read == kRedeliveries) last = redelivery_.integer(0);
     }
     redelivery_.reset();
     for (const WaitingDelivery& w : taken) {
         unsettled_.bind(1, w.seq).bind(2, w.handler).bind(3, std::string_view("waiting"));
-        unsettled_.bind(4, std::int64_t{w.attempts}).bind(5, count(w.next_at));
+        unsettled_.bind(4, std::int64_t{w.attempts}).bind(5, w.next_at);
         if (auto r = unsettled_.run(); !r) return r.error();
     }
     if (auto r = database_.execute("DELETE FROM redelivery WHERE n <= " + std::to_string(last)); !r)

@@ -35,6 +35,8 @@ public:
     Result<std::int64_t> next_seq();
     Result<std::vector<Bucket>> unindexed_buckets();
 
+    Result<bool> has(std::int64_t seq);
+
     // Within a transaction.
     Result<> insert(std::int64_t first, const Segment& segment);
     Result<> insert(std::int64_t seq, const JournalAnswer& answer);
@@ -52,7 +54,7 @@ private:
     sqlite::Database database_;
     std::int64_t page_size_ = 0;
     sqlite::Statement segment_, answer_, attempt_, unsettled_, settled_, bucket_, slice_, meta_;
-    sqlite::Statement redelivery_;
+    sqlite::Statement redelivery_, exists_;
 };
 
 }  // namespace hookswitch

@@ -1,6 +1,7 @@
 #include "daemon/io/journal_search.hpp"
 
 #include "daemon/core/json.hpp"
+#include "daemon/core/lines.hpp"
 #include "daemon/core/search_index.hpp"
 #include "daemon/io/journal_entry.hpp"
 #include "daemon/io/journal_schema.hpp"
@@ -29,13 +30,10 @@ std::optional<Key> key_of(const EventFilter& filter) {
     return std::nullopt;
 }
 
-bool has_line(std::string_view lines, std::string_view line) {
-    while (!lines.empty()) {
-        const auto end = std::min(lines.find('\n'), lines.size());
-        if (lines.substr(0, end) == line) return true;
-        lines.remove_prefix(std::min(end + 1, lines.size()));
-    }
-    return false;
+bool has_line(std::string_view lines, std::string_view wanted) {
+    bool found = false;
+    for_each_line(lines, [&](std::string_view line) { found = found || line == wanted; });
+    return found;
 }
 
 bool answered_by(const std::optional<StoredAnswer>& answer, std::string_view handler) {
@@ -95,7 +93,7 @@ bool Search::matches(const sqlite::Statement& row) const {
     const auto is = [&](const std::optional<std::string>& wanted, int column) {
         return !wanted || row.text(column) == *wanted;
     };
-    const Milliseconds at(std::chrono::milliseconds(row.integer(2)));
+    const Milliseconds at = row.time(2);
     if (row.integer(0) <= filter_.after) return false;
     if ((filter_.since && at < *filter_.since) || (filter_.until && at >= *filter_.until)) return false;
     // A handler of a waited-for event is in its answer.
@@ -115,7 +113,7 @@ Result<bool> Search::add(const sqlite::Statement& row) {
     if (filter_.handler && event.waited_for && !answered_by(event.answer, *filter_.handler)) return true;
 
     event.id = row.text(1);
-    event.received_at = Milliseconds(std::chrono::milliseconds(row.integer(2)));
+    event.received_at = row.time(2);
     event.type = row.text(3);
     event.dialect = row.text(4);
     event.source = row.text(5);

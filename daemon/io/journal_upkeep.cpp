@@ -5,6 +5,7 @@
 #include "daemon/io/journal_schema.hpp"
 #include "daemon/io/journal_writer.hpp"
 #include "daemon/io/log.hpp"
+#include "daemon/io/wall_clock.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -62,9 +63,13 @@ Result<> Journal::Writer::lock_file() {
     std::error_code ignored;
     const auto canonical = std::filesystem::weakly_canonical(settings_.path, ignored);
     const std::string file = (ignored ? settings_.path : canonical).string() + ".lock";
-    lock_fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock_fd_ < 0) return hookswitch::fail({errno, boost::system::system_category()}, "open " + file);
-    if (::flock(lock_fd_, LOCK_EX | LOCK_NB) == 0) return {};
+    const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return hookswitch::fail({errno, boost::system::system_category()}, "open " + file);
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        lock_fd_ = fd;
+        return {};
+    }
+    ::close(fd);
     return hookswitch::fail(Errc::invalid_config,
                             "another hookswitch has " + settings_.path.string() + " open");
 }
@@ -155,7 +160,7 @@ Result<> Journal::Writer::find_redeliveries() {
         take = redelivery_;
     }
     if (!take) return {};
-    const auto time = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    const auto time = wall_now();
     const std::lock_guard lock(gate_);
     TRY(auto found, rows_->take_redeliveries(time));
     if (!found.empty())
@@ -175,7 +180,7 @@ Result<> Journal::Writer::retention_step() {
     }
     limits.rows = kRetentionRows;
     limits.from = purge_from_;
-    const auto time = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    const auto time = wall_now();
     const std::lock_guard lock(gate_);
     TRY(const auto step, purge_step(rows_->database(), limits, time));
     purge_from_ = step.more ? step.next : 0;

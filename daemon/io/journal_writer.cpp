@@ -209,8 +209,8 @@ Result<> Journal::Writer::write(Op& op) {
 // when somebody has written to the file.
 bool Journal::Writer::still_stored(std::int64_t seq) {
     if (!others_wrote_ || (!segment_.empty() && seq >= segment_first_)) return true;
-    const auto found = rows_->database().integer("SELECT seq FROM event WHERE seq = " + std::to_string(seq));
-    return !found || found->has_value();
+    const auto has = rows_->has(seq);
+    return !has || *has;
 }
 
 Result<> Journal::Writer::write_segment() {

@@ -141,6 +141,11 @@ std::optional<std::int64_t> Statement::optional_integer(int column) const {
     return integer(column);
 }
 
+std::optional<Milliseconds> Statement::optional_time(int column) const {
+    if (is_null(column)) return std::nullopt;
+    return time(column);
+}
+
 Result<Database> Database::open(const std::filesystem::path& file, Mode mode, const std::string& vfs) {
     sqlite3* opened = nullptr;
     const int code = sqlite3_open_v2(uri_of(file, mode).c_str(), &opened, flags_of(mode),
@@ -178,7 +183,6 @@ Result<std::optional<std::string>> Database::text(std::string_view sql) {
     return statement.optional_text(0);
 }
 
-std::int64_t Database::changes() const { return sqlite3_changes64(handle()); }
 bool Database::in_transaction() const { return sqlite3_get_autocommit(handle()) == 0; }
 
 Result<Transaction> Transaction::begin(Database& database) {

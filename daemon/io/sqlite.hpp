@@ -6,6 +6,7 @@
 //
 // One thread at a time per Database; its Statements belong to it and must go first.
 
+#include "daemon/core/iso_time.hpp"
 #include "daemon/core/result.hpp"
 
 #include <cstdint>
@@ -32,9 +33,11 @@ class Statement {
 public:
     Statement() = default;
 
-    // Parameters count from 1, columns from 0. Bound views must live until the next reset().
+    // Times are milliseconds since the epoch. Parameters count from 1, columns from 0. Bound views must live
+    // until the next reset().
     Statement& bind(int index, std::int64_t value);
     Statement& bind(int index, double value);
+    Statement& bind(int index, Milliseconds time) { return bind(index, time.time_since_epoch().count()); }
     Statement& bind(int index, std::string_view text);
     Statement& bind(int index, const std::string& text) { return bind(index, std::string_view(text)); }
     Statement& bind(int index, std::optional<std::string_view> text);
@@ -55,6 +58,8 @@ public:
     bool is_null(int column) const;
     std::optional<std::string> optional_text(int column) const;
     std::optional<std::int64_t> optional_integer(int column) const;
+    Milliseconds time(int column) const { return Milliseconds(std::chrono::milliseconds(integer(column))); }
+    std::optional<Milliseconds> optional_time(int column) const;
 
 private:
     friend class Database;
@@ -86,7 +91,6 @@ public:
     Result<std::optional<std::int64_t>> integer(std::string_view sql);
     Result<std::optional<std::string>> text(std::string_view sql);
 
-    std::int64_t changes() const;
     bool in_transaction() const;
     sqlite3* handle() const { return database_.get(); }
 

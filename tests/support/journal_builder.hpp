@@ -143,7 +143,7 @@ private:
 
     void finish_bucket() {
         std::int64_t slice = bucket_ * SearchIndex::kSlices;
-        for (const std::string& entries : index_.take()) {
+        for (const std::string& entries : index_.slices()) {
             if (first_at_ == Milliseconds::max()) continue;
             auto row = database_.prepare("INSERT INTO search VALUES(?,?)").value();
             row.bind(1, slice++).bind_blob(2, entries).run().value();
