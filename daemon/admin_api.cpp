@@ -4,6 +4,7 @@
 #include "daemon/core/json.hpp"
 #include "daemon/core/query.hpp"
 #include "daemon/io/log.hpp"
+#include "daemon/io/wall_clock.hpp"
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
@@ -19,16 +20,9 @@ namespace {
 namespace asio = boost::asio;
 using log::kv;
 
+constexpr std::string_view kCalls = "/v1/calls";
 constexpr std::string_view kEvents = "/v1/events";
 constexpr std::string_view kRedeliver = "/redeliver";
-
-AdminReply not_found() { return admin_error(404, "not_found", "There is nothing at this path."); }
-
-AdminReply wrong_method(std::string_view allow) {
-    AdminReply reply = admin_error(405, "method_not_allowed", "Allowed here: " + std::string(allow) + ".");
-    reply.allow = allow;
-    return reply;
-}
 
 bool reads(const AdminRequest& request) { return request.method == "GET" || request.method == "HEAD"; }
 
@@ -48,6 +42,14 @@ AdminReply admin_error(int status, std::string_view code, std::string_view messa
     AdminReply reply;
     reply.status = status;
     reply.body = R"({"error":{"code":)" + json_string(code) + R"(,"message":)" + json_string(message) + "}}";
+    return reply;
+}
+
+AdminReply not_found() { return admin_error(404, "not_found", "There is nothing at this path."); }
+
+AdminReply wrong_method(std::string_view allow) {
+    AdminReply reply = admin_error(405, "method_not_allowed", "Allowed here: " + std::string(allow) + ".");
+    reply.allow = allow;
     return reply;
 }
 
@@ -89,6 +91,8 @@ asio::awaitable<AdminReply> AdminApi::answer(AdminRequest request, std::string p
     }
     if (request.path == kEvents || request.path.starts_with(std::string(kEvents) + "/"))
         co_return co_await answer_events(std::move(request), std::move(peer));
+    if (request.path == kCalls || request.path.starts_with(std::string(kCalls) + "/"))
+        co_return co_await answer_calls(std::move(request), std::move(peer));
     co_return not_found();
 }
 
@@ -121,7 +125,9 @@ asio::awaitable<AdminReply> AdminApi::answer_events(AdminRequest request, std::s
 asio::awaitable<AdminReply> AdminApi::on_reader(Work work) {
     auto initiate = [this, work = std::move(work)](auto handler) mutable {
         auto kept = std::make_shared<decltype(handler)>(std::move(handler));
-        asio::post(reader_, [home = home_, work = std::move(work), kept = std::move(kept)]() mutable {
+        // Home does not end before it has the result.
+        const auto home = asio::prefer(home_, asio::execution::outstanding_work.tracked);
+        asio::post(reader_, [home, work = std::move(work), kept = std::move(kept)]() mutable {
             auto finish = [reply = guarded(work), kept = std::move(kept)]() mutable {
                 std::move (*kept)(std::move(reply));
             };
@@ -146,6 +152,7 @@ AdminReply AdminApi::ready() const {
 }
 
 AdminReply AdminApi::figures() const {
+    view_.calls.expire(wall_now());
     AdminReply reply;
     reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
     reply.body = metrics_text(view_.metrics, std::chrono::system_clock::now());

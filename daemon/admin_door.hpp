@@ -13,6 +13,7 @@ namespace hookswitch {
 struct AdminRequest {
     std::string method, path, query;
     std::string host, origin, authorization;
+    std::string body;
 };
 
 enum class AdminRefusal { none, unauthorized, wrong_host, foreign_origin };

@@ -72,10 +72,22 @@ std::string attempts_text(const StoredEvent& event) {
     return text;
 }
 
+// "action say by handler desk: sent in 24 ms".
+std::string command_text(const StoredCommand& command) {
+    std::string text = fmt::format("{}  action {} by {}: ", iso_time(command.at), one_line(command.type, 60),
+                                   one_line(command.by, 60));
+    if (!command.ended_at) return text + "nothing is known of it yet\n";
+    text += fmt::format("{} after {} ms", command.state, (*command.ended_at - command.at).count());
+    if (command.why) text += ": " + one_line(*command.why);
+    return text + "\n";
+}
+
 }  // namespace
 
-CallTimeline call_timeline(std::string call, std::vector<StoredEvent> events) {
+CallTimeline call_timeline(std::string call, std::vector<StoredEvent> events,
+                           std::vector<StoredCommand> commands) {
     CallTimeline timeline;
+    timeline.commands = std::move(commands);
     timeline.call = std::move(call);
     for (StoredEvent& event : events) {
         if (!timeline.caller) timeline.caller = event.caller;
@@ -112,11 +124,15 @@ std::string timeline_text(const CallTimeline& timeline) {
     if (timeline.caller) text += "caller  " + one_line(*timeline.caller) + "\n";
     if (timeline.called) text += "called  " + one_line(*timeline.called) + "\n";
     text += "state   " + std::string(name_of(timeline.state)) + "\n\n";
+    auto command = timeline.commands.begin();
     for (const auto& step : timeline.steps) {
+        for (; command != timeline.commands.end() && command->at < step.event.received_at; ++command)
+            text += command_text(*command);
         text += event_line(step);
         const std::string at = step.event.answer ? iso_time(step.event.answer->at) : std::string(24, ' ');
         text += step.event.waited_for ? answer_text(step.event, at + "    ") : attempts_text(step.event);
     }
+    for (; command != timeline.commands.end(); ++command) text += command_text(*command);
     return text;
 }
 
@@ -134,6 +150,11 @@ std::string timeline_json(const CallTimeline& timeline) {
         out += ",\"call_state\":" + json_string(name_of(step.progress.state)) + ",\"event\":";
         append_event_json(out, step.event);
         out += '}';
+    }
+    out += "],\"actions\":[";
+    for (const StoredCommand& command : timeline.commands) {
+        if (out.back() != '[') out += ',';
+        append_command_json(out, command);
     }
     return out + "]}";
 }

@@ -21,16 +21,18 @@ struct CallTimeline {
     std::optional<std::string> caller, called;
     CallState state = CallState::unknown;
     std::vector<Step> steps;
+    std::vector<StoredCommand> commands;  // what was asked of the call, in order
 };
 
-/// `events`: all of one call, oldest first.
-CallTimeline call_timeline(std::string call, std::vector<StoredEvent> events);
+/// `events` and `commands`: all of one call, oldest first.
+CallTimeline call_timeline(std::string call, std::vector<StoredEvent> events,
+                           std::vector<StoredCommand> commands);
 
 /// For people: a line for each thing that happened.
 std::string timeline_text(const CallTimeline& timeline);
 
 /// {"call","caller","called","state","events":[{"effect":"moved|repeated|late|none","call_state",
-/// "event":{...}}]}, the events as in event_json.hpp.
+/// "event":{...}}],"actions":[...]}, the events and actions as in event_json.hpp.
 std::string timeline_json(const CallTimeline& timeline);
 
 /// What was answered to a waited-for event: a line for each part, each after `indent`.

@@ -14,7 +14,7 @@ CLI::App* add(CLI::App& app, const char* name, const char* description, std::str
 }
 
 void add_config(CLI::App* command, std::filesystem::path& config) {
-    config = "/etc/hookswitch/hookswitch.toml";
+    config = kUsualConfig;
     command->add_option("-c,--config", config, "Configuration file")
         ->type_name("FILE")
         ->capture_default_str();
@@ -179,6 +179,13 @@ Exit mistake(const std::string& command, const std::string& what) {
     return {2, "hookswitch: " + where + what + ": see '" + name + " --help'\n"};
 }
 
+// "api numbers"; empty: the program itself.
+std::string path_of(const CLI::App& family) {
+    if (!family.get_parent()) return "";
+    const std::string outer = path_of(*family.get_parent());
+    return outer + (outer.empty() ? "" : " ") + family.get_name();
+}
+
 // CLI11 reports an unknown command as a missing one or as an excess argument. `words` follow the name
 // of `family`.
 std::optional<Exit> unknown_command(const CLI::App& family, std::vector<std::string> words) {
@@ -191,7 +198,7 @@ std::optional<Exit> unknown_command(const CLI::App& family, std::vector<std::str
             return unknown_command(*command, {std::next(words.begin()), words.end()});
         names += (names.empty() ? "" : ", ") + command->get_name();
     }
-    const std::string of = family.get_parent() ? family.get_name() : "";
+    const std::string of = path_of(family);
     if (first.empty()) return mistake(of, "no command given: there are " + names);
     return mistake(of, "'" + first + "' is not a command: there are " + names);
 }
@@ -228,10 +235,17 @@ Command parse(int argc, const char* const* argv) {
     Send send;
     Replay replay;
     EventsValues events;
+    CallValues call;
+    Api api;
+    Simulate simulate;
     std::vector<Spec> specs{serve_command(app, serve), check_command(app, check),
                             sign_command(app, sign),   verify_command(app, verify),
                             send_command(app, send),   replay_command(app, replay)};
     for (auto& spec : events_commands(app, events)) specs.push_back(std::move(spec));
+    for (auto& spec : call_commands(app, call)) specs.push_back(std::move(spec));
+    const bool is_api = argc > 2 && argv[1] == std::string_view("api");
+    for (auto& spec : api_commands(app, api, is_api ? argv[2] : "")) specs.push_back(std::move(spec));
+    specs.push_back(simulate_command(app, simulate));
     if (auto unknown = unknown_command(app, {argv + 1, argv + std::max(argc, 1)})) return *unknown;
     try {
         app.parse(argc, argv);

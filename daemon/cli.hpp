@@ -3,7 +3,10 @@
 // The command line as values. Parsing has no side effects: what is to be done comes back as one of
 // these, --help and mistakes included.
 
+#include "daemon/cli_api.hpp"
+#include "daemon/cli_call.hpp"
 #include "daemon/cli_events.hpp"
+#include "daemon/cli_simulate.hpp"
 #include "daemon/core/url.hpp"
 #include "daemon/io/http_client.hpp"
 
@@ -65,7 +68,8 @@ struct Exit {
 };
 
 using Command = std::variant<Serve, Check, Sign, Verify, Send, Replay, EventsList, EventsShow, EventsTail,
-                             EventsExport, EventsRedeliver, EventsPurge, Exit>;
+                             EventsExport, EventsRedeliver, EventsPurge, CallControl, CallGet, CallList,
+                             CallOutbound, Api, Simulate, Exit>;
 
 Command parse(int argc, const char* const* argv);
 

@@ -4,6 +4,7 @@
 // CLI11, which is heavy.
 
 #include "daemon/cli.hpp"
+#include "daemon/cli_platform.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -26,6 +27,9 @@ CLI::App* add(CLI::App& app, const char* name, const char* description, std::str
 
 void add_config(CLI::App* command, std::filesystem::path& config);
 
+/// The options that say where the platform is.
+void add_platform(CLI::App* command, PlatformPlace& place);
+
 /// Where the values of `hookswitch events ...` are while the command line is parsed.
 struct EventsValues {
     CLI::App* family = nullptr;
@@ -38,5 +42,20 @@ struct EventsValues {
 };
 
 std::vector<Spec> events_commands(CLI::App& app, EventsValues& values);
+
+/// Where the values of `hookswitch call ...` are while the command line is parsed.
+struct CallValues {
+    CallControl say, inject, transfer, end;
+    CallGet get;
+    CallList list;
+    CallOutbound outbound;
+};
+
+std::vector<Spec> call_commands(CLI::App& app, CallValues& values);
+
+/// `chosen`: the resource that was named; the others get no verbs.
+std::vector<Spec> api_commands(CLI::App& app, Api& args, std::string_view chosen);
+
+Spec simulate_command(CLI::App& app, Simulate& args);
 
 }  // namespace hookswitch::cli

@@ -7,6 +7,7 @@
 #include "daemon/core/signature.hpp"
 #include "daemon/io/http_client.hpp"
 
+#include <csignal>
 #include <filesystem>
 #include <istream>
 #include <ostream>
@@ -14,6 +15,8 @@
 #include <string_view>
 
 namespace hookswitch {
+
+constexpr int kInterrupted = 128 + SIGINT;  // exit status, as shells report it
 
 /// The three streams of a command, so that a test can be the terminal.
 struct Console {
@@ -35,12 +38,21 @@ int run(const cli::EventsTail& args, const Console& console);
 int run(const cli::EventsExport& args, const Console& console);
 int run(const cli::EventsRedeliver& args, const Console& console);
 int run(const cli::EventsPurge& args, const Console& console);
+int run(const cli::CallControl& args, const Console& console);
+int run(const cli::CallGet& args, const Console& console);
+int run(const cli::CallList& args, const Console& console);
+int run(const cli::CallOutbound& args, const Console& console);
+int run(const cli::Api& args, const Console& console);
+int run(const cli::Simulate& args, const Console& console);
 int run(const cli::Exit& args, const Console& console);
 
 // What the commands that sign have in common.
 
 /// All of a file; "-" is `in`.
 Result<std::string> read_file(const std::filesystem::path& file, std::istream& in);
+
+/// A secret or key in a file, less one newline at its end. An empty one is an error.
+Result<Secret> read_secret_text(const std::filesystem::path& file, std::istream& in);
 
 /// The key in a secret file, less one newline at its end. An empty one is an error.
 Result<SigningKey> read_secret(const std::filesystem::path& file, std::istream& in);

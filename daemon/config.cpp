@@ -240,12 +240,12 @@ Result<Config> parse_config(std::string_view text, const std::filesystem::path& 
 
     Config config;
     Table root(tree, "", place);
-    root.not_yet({"platform"});
     root.table("server", [&](Table in) { read_server(std::move(in), config.server); });
     root.table("admin", [&](Table in) { read_admin(std::move(in), config); });
     root.table("log", [&](Table in) { read_log(std::move(in), config.log); });
     config.journal.emplace().path = place.directory() / JournalSettings().path;
     root.table("journal", [&](Table in) { read_journal(std::move(in), config); });
+    root.table("platform", [&](Table in) { read_platform(std::move(in), config); });
     read_sources(root, config.sources);
     const auto handlers = read_handlers(root, config);
     read_routes(root, handlers, config);

@@ -10,6 +10,7 @@
 #include "daemon/core/result.hpp"
 #include "daemon/io/journal.hpp"
 #include "daemon/io/log.hpp"
+#include "daemon/io/platform_client.hpp"
 #include "daemon/routes.hpp"
 #include "daemon/routing.hpp"
 #include "daemon/server_settings.hpp"
@@ -42,6 +43,7 @@ struct Config {
     log::Settings log;
     std::optional<JournalSettings> journal;            // nullopt: events are held in memory only
     std::chrono::milliseconds dedupe_window{600'000};  // zero: off
+    std::optional<PlatformSettings> platform;          // nullopt: calls cannot be steered
     std::vector<Source> sources;
     std::vector<HandlerConfig> handlers;
     std::vector<RouteSettings> routes;

@@ -8,11 +8,6 @@
 namespace hookswitch {
 namespace {
 
-// What can stand behind "Bearer " in a header field (RFC 6750, 2.1, and what else generators make).
-bool can_be_sent(std::string_view token) {
-    return std::ranges::all_of(token, [](unsigned char c) { return c > ' ' && c < 0x7f; });
-}
-
 void read_admin_listen(Table& in, const ServerSettings& server, std::string& out) {
     std::string text;
     const auto* node = in.find("listen");
@@ -27,18 +22,18 @@ void read_admin_listen(Table& in, const ServerSettings& server, std::string& out
     out = *std::move(where);
 }
 
-void read_token(Table& in, Secret& out) {
+}  // namespace
+
+void read_admin_token(Table& in, Secret& out) {
     const auto* node = in.find("token_file");
     Table::Item item{{}, "token_file", node, true};
     if (!node || !in.string_in("token_file", *node, item.text)) return;
     auto token = read_secret(in, item);
-    if (token && !can_be_sent(token->reveal()))
+    if (token && !can_be_sent(*token))
         return in.mistake(*node, "token_file",
                           "the token has characters that cannot be sent; use letters and digits");
     if (token) out = *std::move(token);
 }
-
-}  // namespace
 
 bool is_local(const AdminSettings& settings) {
     static const Network four = *Network::parse("127.0.0.0/8"), six = *Network::parse("::1/128");
@@ -51,7 +46,7 @@ bool is_local(const AdminSettings& settings) {
 void read_admin(Table in, Config& config) {
     AdminSettings& settings = config.admin.emplace();
     read_admin_listen(in, config.server, settings.listen);
-    read_token(in, settings.token);
+    read_admin_token(in, settings.token);
     if (!is_local(settings) && !in.toml().contains("token_file"))
         in.mistake("token_file", "missing; it may be left out only with a loopback address or a Unix socket");
     in.finish();

@@ -1,6 +1,7 @@
 // [[handler]]: what each type takes, and whether what it names is there.
 
 #include "daemon/config_sections.hpp"
+#include "handlers/control.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-enum class HandlerType { unknown, reply, worker };
+enum class HandlerType { unknown, reply, worker, control };
 
 bool is_program(const std::filesystem::path& file) {
     struct stat status {};
@@ -206,23 +207,58 @@ ReplySettings read_reply_settings(Table& in, std::vector<ReplyText>& replies) {
     return settings;
 }
 
-std::shared_ptr<Handler> build_reply(Table& in, std::vector<ReplyText>& replies) {
-    const auto settings = read_reply_settings(in, replies);
-    std::vector<ReplyMistake> mistakes;
-    auto handler = make_reply_handler(settings, mistakes);
+void report(Table& in, const std::vector<ReplyMistake>& mistakes) {
     for (const auto& m : mistakes) {
         const auto& at = node_at(in.toml(), m.key);
         // A value that could not be read at all has been reported, and is now missed or malformed.
         if (!in.file().faulty_at(at.source().begin)) in.mistake(at, m.key, m.what);
     }
+}
+
+std::shared_ptr<Handler> build_reply(Table& in, std::vector<ReplyText>& replies) {
+    const auto settings = read_reply_settings(in, replies);
+    std::vector<ReplyMistake> mistakes;
+    auto handler = make_reply_handler(settings, mistakes);
+    report(in, mistakes);
+    return handler;
+}
+
+// Whoever talks the model into it would be connected to any number of the world, at our cost.
+void warn_of_destination(Table& action) {
+    std::string destination;
+    const auto* node = action.find("destination");
+    if (node && node->is_string()) destination = **node->as_string();
+    if (destination.starts_with("${") && destination.find(":-") == std::string::npos)
+        action.warning("destination",
+                       "the number comes from the event: whoever talks the model into it is connected to "
+                       "any; a tool with a fixed number for each desk is safer");
+}
+
+std::shared_ptr<Handler> build_control(Table& in, const std::string& name, std::vector<ReplyText>& replies) {
+    ControlSettings settings;
+    settings.name = name;
+    in.each_table("actions", [&](Table action) {
+        warn_of_destination(action);
+        settings.actions.push_back(action.json());
+    });
+    if (!in.toml().contains("actions"))
+        in.mistake("actions", "missing");
+    else if (settings.actions.empty() && in.toml()["actions"].is_array())
+        in.mistake("actions", "must not be empty");
+    settings.reply = read_reply(in, replies);
+    std::vector<ReplyMistake> mistakes;
+    auto handler = make_control_handler(settings, mistakes);
+    report(in, mistakes);
     return handler;
 }
 
 HandlerType read_type(Table& in) {
     auto type = HandlerType::unknown;
     if (!in.toml().contains("type")) in.mistake("type", "missing");
-    in.choose<HandlerType>("type", type, {{"reply", HandlerType::reply}, {"worker", HandlerType::worker}},
-                           {"exec", "http", "plugin", "control"});
+    in.choose<HandlerType>(
+        "type", type,
+        {{"reply", HandlerType::reply}, {"worker", HandlerType::worker}, {"control", HandlerType::control}},
+        {"exec", "http", "plugin"});
     return type;
 }
 
@@ -240,6 +276,11 @@ void read_handler(Table in, std::vector<HandlerEntry>& entries, Config& config) 
         config.handlers.push_back({entry.name, build_reply(in, entry.replies), std::move(delivery)});
     else if (type == HandlerType::worker)
         config.handlers.push_back({entry.name, read_worker(in, entry.name), std::move(delivery)});
+    else if (type == HandlerType::control)
+        config.handlers.push_back(
+            {entry.name, build_control(in, entry.name, entry.replies), std::move(delivery)});
+    if (type == HandlerType::control && !config.platform)
+        in.mistake("type", "'control' needs a [platform] to carry out its actions");
     if (type != HandlerType::unknown) in.finish();  // else nobody can say which keys belong here
     entries.push_back(std::move(entry));
 }

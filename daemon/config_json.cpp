@@ -108,6 +108,13 @@ std::pair<const toml::node*, std::size_t> element_of(const toml::array& array, s
 
 }  // namespace
 
+std::string Table::json() {
+    for (auto&& [key, node] : table_) asked_.emplace_back(key.str());
+    JsonText text(file_);
+    text.append(table_, path_.substr(0, path_.size() - 1));
+    return std::move(text).text();
+}
+
 std::string Table::json(std::string_view key) {
     auto* node = find(key);
     if (!node) return {};

@@ -99,11 +99,14 @@ void read_fallback(Table& in, const Kinds& kinds, std::string& out) {
                    "is given as it stands: ${...} is filled in by handlers of type \"reply\" only");
 }
 
-void read_late(Table& in, const Kinds& kinds) {
-    bool drop = true;
-    in.choose<bool>("late", drop, {{"drop", true}}, {"inject"});
+void read_late(Table& in, const Kinds& kinds, bool has_platform, bool& inject) {
+    in.choose<bool>("late", inject, {{"drop", false}, {"inject", true}});
     if (in.toml().contains("late") && !kinds.any_waited_for())
         in.mistake("late", "no answer to these events can be late: nobody waits for one");
+    else if (inject && !kinds.tool_calls)
+        in.mistake("late", "'inject' is for tool-calls: the call has begun without this answer");
+    else if (inject && !has_platform)
+        in.mistake("late", "'inject' needs a [platform] to send it to");
 }
 
 Kinds read_route(Table in, const std::vector<HandlerEntry>& handlers, const Config& config,
@@ -121,7 +124,7 @@ Kinds read_route(Table in, const std::vector<HandlerEntry>& handlers, const Conf
     read_handler_of(in, handlers, out.handler);
     if (in.toml().contains("timeout")) in.read("timeout", out.timeout.emplace(), 10ms, kinds.max());
     read_fallback(in, kinds, out.fallback);
-    read_late(in, kinds);
+    read_late(in, kinds, config.platform.has_value(), out.inject_late);
     in.finish();
     return kinds;
 }

@@ -30,8 +30,20 @@ Result<std::string> read_listen(std::string_view text, const ConfigFile& file);
 /// What is in the file that `item` names, without its newline; nullopt after a mistake was noted.
 std::optional<Secret> read_secret(Table& in, const Table::Item& item);
 
+/// token_file of [admin], if there is one.
+void read_admin_token(Table& in, Secret& out);
+
 /// [admin]; after [server].
 void read_admin(Table in, Config& config);
+
+/// [platform], all but its key: `out` holds the defaults. What commands need of it.
+void read_platform_settings(Table& in, PlatformSettings& out);
+
+/// api_key_file of [platform]; nullopt after a mistake was noted, which a missing key is too.
+std::optional<Secret> read_api_key(Table& in);
+
+/// [platform].
+void read_platform(Table in, Config& config);
 
 /// The keys of [journal] that are about the file. False: there is none (sync = "off").
 bool read_journal_settings(Table& in, JournalSettings& out);

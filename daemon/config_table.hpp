@@ -123,6 +123,9 @@ public:
     /// Keys and tables of the contract that this version does not have.
     void not_yet(std::initializer_list<std::string_view> keys);
 
+    /// This whole table as JSON text; empty if it is faulty.
+    std::string json();
+
     /// A table's value as JSON text; empty if the key is absent or faulty.
     std::string json(std::string_view key);
 

@@ -35,8 +35,13 @@ std::uint64_t call_key(std::string_view call) {
 
 }  // namespace
 
-Delivery::Delivery(asio::any_io_executor home, Journal* journal, Metrics& metrics)
-    : home_(std::move(home)), journal_(journal), metrics_(metrics), mark_timer_(home_) {}
+Delivery::Delivery(asio::any_io_executor home, Journal* journal, std::shared_ptr<Outbox> outbox,
+                   Metrics& metrics)
+    : home_(std::move(home)),
+      journal_(journal),
+      outbox_(std::move(outbox)),
+      metrics_(metrics),
+      mark_timer_(home_) {}
 
 void Delivery::use(std::shared_ptr<const Routing> routing) {
     routing_ = std::move(routing);

@@ -15,6 +15,7 @@
 #include "daemon/io/journal.hpp"
 #include "daemon/io/journal_backlog.hpp"
 #include "daemon/lane.hpp"
+#include "daemon/outbox.hpp"
 #include "daemon/routing.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -60,7 +61,8 @@ public:
     static constexpr std::size_t kMostKept = 256;
 
     /// `journal` may be null; else it outlives this.
-    Delivery(boost::asio::any_io_executor home, Journal* journal, Metrics& metrics);
+    Delivery(boost::asio::any_io_executor home, Journal* journal, std::shared_ptr<Outbox> outbox,
+             Metrics& metrics);
 
     /// Takes what is committed from the journal. Once, before the first event.
     void connect();
@@ -119,7 +121,7 @@ private:
     void fetch(Handling& from, Job job);
     void attempt(Handling& from, Job job);
     void finish(Running& running, Result<Outcome> outcome);
-    void succeed(Running& running);
+    void succeed(Running& running, std::vector<CallCommand> commands);
     void fail_attempt(Running& running, const Error& why);
     void record(const Running& running, DeliveryRecord::Outcome outcome, std::string why,
                 std::optional<Milliseconds> next_at);
@@ -137,6 +139,7 @@ private:
 
     boost::asio::any_io_executor home_;
     Journal* journal_;
+    std::shared_ptr<Outbox> outbox_;
     JournalBacklog* backlog_ = nullptr;  // null: not resumed yet
     Metrics& metrics_;
     std::shared_ptr<const Routing> routing_;

@@ -4,6 +4,7 @@
 #include "daemon/io/log.hpp"
 
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -13,6 +14,9 @@ namespace {
 
 namespace asio = boost::asio;
 using log::kv;
+
+// For a disk, before an answer goes out without it. Deadlines are half a second before the platform's.
+constexpr auto kPatience = std::chrono::milliseconds(100);
 
 Milliseconds to_ms(std::chrono::system_clock::time_point time) {
     return std::chrono::floor<std::chrono::milliseconds>(time);
@@ -104,7 +108,8 @@ bool Dispatcher::first(const Arrival& arrival, const Event& event, const Done& d
 
 void Dispatcher::follow_call(const Arrival& arrival, const Event& event) {
     const std::string_view status = event.status.value_or("");
-    const auto progress = calls_.advance(event.call_id, event.type, status);
+    const auto progress =
+        calls_.follow(call_event(event, arrival.received.source->name, to_ms(arrival.received.wall)));
     using enum CallProgress::Effect;
     if (progress.effect != late && progress.effect != repeated) return;
     if (progress.effect == late) metrics_.out_of_order.add();
@@ -117,15 +122,35 @@ void Dispatcher::ask(const Arrival& arrival, Event event, Done done) {
     std::shared_ptr<Journal::Ticket> ticket;
     if (journal_) ticket = journal_->append(arrival.entry(event, std::nullopt));
     auto exchange = std::make_shared<Exchange>(arrival.shard, arrival.id, arrival.received,
-                                               std::make_shared<const Event>(std::move(event)));
-    exchange->start([this, key = arrival.key, ticket, done = std::move(done)](std::string text,
-                                                                              const Exchange& ended) {
+                                               std::make_shared<const Event>(std::move(event)), outbox_);
+    exchange->start([this, key = arrival.key, ticket, shard = arrival.shard, done = std::move(done)](
+                        std::string text, Exchange& ended) {
         const auto reply = std::make_shared<const std::string>(std::move(text));
         if (ticket)
             journal_->answered(ticket, {to_ms(std::chrono::system_clock::now()), *reply, ended.account()});
         dedupe_.settle(key, reply);
-        done({Reply::Kind::ok, reply, false, {}});
+        auto orders = ended.take_orders();
+        if (orders.empty()) return done({Reply::Kind::ok, reply, false, {}});
+        answer_once_stored(shard, std::move(orders), [done, reply] {
+            done({Reply::Kind::ok, reply, false, {}});
+        });
     });
+}
+
+// Once the platform has its answer it does not ask again: what the handler wants of the call must not
+// be lost then. But the caller waits, and no disk is waited for long.
+void Dispatcher::answer_once_stored(const asio::any_io_executor& shard, std::vector<CommandOrder> orders,
+                                    std::function<void()> answer) {
+    auto once = std::make_shared<std::function<void()>>(std::move(answer));
+    auto timer = std::make_shared<asio::steady_timer>(shard, kPatience);
+    const auto give = [once, timer] {
+        timer->cancel();
+        if (const auto give_answer = std::exchange(*once, nullptr)) give_answer();
+    };
+    timer->async_wait([give](const boost::system::error_code& ec) {
+        if (!ec) give();
+    });
+    outbox_->post(std::move(orders), shard, give);
 }
 
 void Dispatcher::tell(const Arrival& arrival, Event event, Done done) {

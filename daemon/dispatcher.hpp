@@ -3,12 +3,13 @@
 // The path of one event, from a proved body to an answer. What is told only is answered once it is
 // safe; what a caller waits for is answered in time.
 
-#include "daemon/call_states.hpp"
+#include "daemon/call_registry.hpp"
 #include "daemon/core/signature.hpp"
 #include "daemon/dedupe.hpp"
 #include "daemon/delivery.hpp"
 #include "daemon/exchange.hpp"
 #include "daemon/io/journal.hpp"
+#include "daemon/outbox.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -32,11 +33,12 @@ public:
     using Done = std::function<void(Reply)>;
 
     /// `journal` may be null: then nothing is stored. All outlive the dispatcher.
-    Dispatcher(Dedupe& dedupe, CallStates& calls, std::shared_ptr<Delivery> delivery, Journal* journal,
-               Metrics& metrics)
+    Dispatcher(Dedupe& dedupe, CallRegistry& calls, std::shared_ptr<Delivery> delivery,
+               std::shared_ptr<Outbox> outbox, Journal* journal, Metrics& metrics)
         : dedupe_(dedupe),
           calls_(calls),
           delivery_(std::move(delivery)),
+          outbox_(std::move(outbox)),
           journal_(journal),
           metrics_(metrics) {}
 
@@ -57,10 +59,13 @@ private:
     void keep_in_memory(const Arrival& arrival, std::shared_ptr<Told> told, const Done& done);
     bool first(const Arrival& arrival, const Event& event, const Done& done);
     void follow_call(const Arrival& arrival, const Event& event);
+    void answer_once_stored(const boost::asio::any_io_executor& shard, std::vector<CommandOrder> orders,
+                            std::function<void()> answer);
 
     Dedupe& dedupe_;
-    CallStates& calls_;
+    CallRegistry& calls_;
     std::shared_ptr<Delivery> delivery_;
+    std::shared_ptr<Outbox> outbox_;
     Journal* journal_;
     Metrics& metrics_;
 };

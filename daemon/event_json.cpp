@@ -96,4 +96,18 @@ void append_event_json(std::string& out, const StoredEvent& event) {
     out += '}';
 }
 
+void append_command_json(std::string& out, const StoredCommand& command) {
+    out += "{\"call\":" + json_string(command.call) + ",\"event\":";
+    out += command.event.empty() ? "null" : json_string(command.event);
+    out += ",\"by\":" + json_string(command.by) + ",\"at\":" + json_string(iso_time(command.at));
+    out += ",\"type\":" + json_string(command.type) + ",\"command\":";
+    out += Document::parse(command.body) ? command.body : "null";  // what is stored may be damaged
+    out += ",\"ended_at\":";
+    append_time(out, command.ended_at);
+    out += ",\"state\":" + (command.state.empty() ? "null" : json_string(command.state));
+    out += ",\"status\":" + (command.status ? std::to_string(*command.status) : "null") + ",\"why\":";
+    append_text(out, command.why);
+    out += '}';
+}
+
 }  // namespace hookswitch

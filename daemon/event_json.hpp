@@ -16,4 +16,7 @@ void append_event_json(std::string& out, const EventRow& event);
 /// "attempts".
 void append_event_json(std::string& out, const StoredEvent& event);
 
+/// {"call","event","by","at","type","command":{...},"ended_at","state","status","why"}; null where unknown.
+void append_command_json(std::string& out, const StoredCommand& command);
+
 }  // namespace hookswitch

@@ -101,16 +101,4 @@ std::string size_for_people(std::uint64_t bytes) {
     return fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
-ProgressLine::~ProgressLine() {
-    if (shown_) console_.err << "\r\033[K" << std::flush;
-}
-
-void ProgressLine::show(std::string_view what, std::uint64_t count) {
-    const auto now = std::chrono::steady_clock::now();
-    if (!console_.progress || now < next_) return;
-    next_ = now + std::chrono::milliseconds(200);
-    shown_ = true;
-    console_.err << "\r\033[K" << what << ' ' << count << std::flush;
-}
-
 }  // namespace hookswitch

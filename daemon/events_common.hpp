@@ -5,8 +5,8 @@
 #include "daemon/commands.hpp"
 #include "daemon/io/journal_reader.hpp"
 #include "daemon/io/wall_clock.hpp"
+#include "daemon/progress_line.hpp"
 
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -33,18 +33,5 @@ std::string counted(std::size_t n, std::string_view what);
 
 /// "12.5 MiB".
 std::string size_for_people(std::uint64_t bytes);
-
-/// Says on standard error how far it is, for work that takes long; only if somebody watches.
-class ProgressLine {
-public:
-    explicit ProgressLine(const Console& console) : console_(console) {}
-    ~ProgressLine();
-    void show(std::string_view what, std::uint64_t count);
-
-private:
-    const Console& console_;
-    std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + std::chrono::seconds(1);
-    bool shown_ = false;
-};
 
 }  // namespace hookswitch

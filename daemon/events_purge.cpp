@@ -3,6 +3,7 @@
 #include "daemon/events_purge.hpp"
 
 #include "daemon/events_common.hpp"
+#include "daemon/io/journal_command.hpp"
 #include "daemon/io/journal_file.hpp"
 #include "daemon/journal_location.hpp"
 
@@ -132,6 +133,13 @@ Result<> erase(sqlite::Database& database, const PersonEvents& found, PurgeStep&
     return {};
 }
 
+Result<> erase_commands(sqlite::Database& database, const std::set<std::string, std::less<>>& calls,
+                        const std::optional<std::string>& number) {
+    TRY(auto transaction, sqlite::Transaction::begin(database));
+    if (auto r = erase_commands_of(database, calls, number); !r) return r;
+    return transaction.commit();
+}
+
 // A daemon holds a lock for as long as it runs. With it, none can start.
 class DaemonLock {
 public:
@@ -200,6 +208,8 @@ Result<PurgeReport> purge_person(const cli::EventsPurge& args, const std::filesy
     // Freed space is overwritten with zeros, and pages that the file loses with what moves into them.
     if (auto r = database.execute("PRAGMA secure_delete = ON"); !r) return r.error();
     if (auto r = erase(database, found, report.erased, turns); !r) return r.error();
+    auto commands = turns.take([&] { return erase_commands(database, found.calls, args.caller); });
+    if (!commands) return commands.error();
     if (auto r = give_back_pages(database, turns); !r) return r.error();
     report.log_emptied = empty_log(database);
     if (auto r = verify(database, file, report, console); !r) return r.error();

@@ -138,7 +138,10 @@ int run(const cli::EventsShow& args, const Console& console) {
     filter.limit = std::numeric_limits<std::size_t>::max();
     auto events = reader->read(filter);
     if (!events) return failed(events.error());
-    if (!events->empty()) return show(args, console, call_timeline(args.what, *std::move(events)));
+    auto commands = reader->commands(args.what);
+    if (!commands) return failed(commands.error());
+    if (!events->empty())
+        return show(args, console, call_timeline(args.what, *std::move(events), *std::move(commands)));
     return complain(console, "events show: there is neither an event nor a call '" + one_line(args.what) +
                                  "': 'hookswitch events list' shows what there is");
 }

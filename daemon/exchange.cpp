@@ -31,11 +31,24 @@ double ms_since(steady_clock::time_point start) {
     return std::round(passed.count() * 1000) / 1000;
 }
 
+// What the model reads; it makes a sentence of it in the language of the call.
+CallCommand late_result(std::string_view tool, const std::string& result) {
+    const auto document = Document::parse(result);
+    std::string_view text = result;
+    if (document && document->root().get(text)) text = result;  // not a string: as JSON
+    return inject_context(
+        "The result of the tool \"" + std::string(tool) + "\" came late: " + std::string(text), true);
+}
+
 }  // namespace
 
 Exchange::Exchange(asio::any_io_executor shard, const std::string& id, Received received,
-                   std::shared_ptr<const Event> event)
-    : shard_(std::move(shard)), timer_(shard_), received_(std::move(received)), event_(std::move(event)) {
+                   std::shared_ptr<const Event> event, std::shared_ptr<Outbox> outbox)
+    : shard_(std::move(shard)),
+      timer_(shard_),
+      received_(std::move(received)),
+      event_(std::move(event)),
+      outbox_(std::move(outbox)) {
     received_.head = {};  // its buffer is for the next request
     received_.kind = nullptr;
     const auto part = [&](const ToolCall* call) {
@@ -44,7 +57,7 @@ Exchange::Exchange(asio::any_io_executor shard, const std::string& id, Received 
         const auto timeout = route ? timeout_for(route->settings, event_->kind) : milliseconds(0);
         std::string part_id = id;
         if (event_->tool_calls.size() > 1) part_id += '.' + std::to_string(parts_.size() + 1);
-        parts_.push_back({std::move(part_id), call, route, received_.at + timeout, {}, false, {}, 0, {}});
+        parts_.push_back({std::move(part_id), call, route, received_.at + timeout, {}, false, {}, 0, {}, {}});
     };
     if (event_->kind != EventKind::tool_calls) part(nullptr);
     parts_.reserve(event_->tool_calls.size());
@@ -83,23 +96,58 @@ void Exchange::begin(std::size_t index) {
 
 void Exchange::receive(std::size_t index, Result<Outcome> outcome) {
     Part& part = parts_[index];
-    if (part.settled) {
-        part.route->metrics->late.add();
-        log::info("handler.late", kv("id", part.id), kv("handler", part.route->settings.handler),
-                  kv("call", event_->call_id), kv("ms", ms_since(received_.at)));
-        return;
-    }
+    if (part.settled) return receive_late(part, std::move(outcome));
     if (!outcome) {
         if (outcome.error() == Errc::deadline_exceeded) metrics_of(part).missed_deadlines[event_->kind].add();
         fail_over(part, outcome.error().what());
     } else if (outcome->reply.empty()) {
+        part.actions = std::move(outcome->actions);
         settle_with_fallback(part);
     } else if (auto answer = shape(part, outcome->reply)) {
+        part.actions = std::move(outcome->actions);
         settle(part, *std::move(answer), "handler");
     } else {
         fail_over(part, answer.error().what());
     }
     if (!starting_ && open_ == 0) finish();
+}
+
+// The platform has its answer. With late = "inject" the model learns of this one all the same, and what
+// the handler wants of the call is carried out; else both are dropped.
+void Exchange::receive_late(Part& part, Result<Outcome> outcome) {
+    const RouteSettings& route = part.route->settings;
+    part.route->metrics->late.add();
+    const bool inject = route.inject_late && part.tool_call && outcome && !event_->call_id.empty();
+    log::info("handler.late", kv("id", part.id), kv("handler", route.handler), kv("call", event_->call_id),
+              kv("ms", ms_since(received_.at)), kv("injected", inject));
+    if (!inject) return;
+    std::vector<CallCommand> commands;
+    if (const auto result = tool_result(Dialect::snake, outcome->reply); !outcome->reply.empty() && result)
+        commands.push_back(late_result(part.tool_call->name, *result));
+    for (CallCommand& command : outcome->actions) commands.push_back(std::move(command));
+    if (done_) {  // other parts are open still; it must not overtake the answer
+        part.actions = std::move(commands);
+        return;
+    }
+    if (!commands.empty()) outbox_->post(orders_of(part, std::move(commands)), shard_, [] {});
+}
+
+std::vector<CommandOrder> Exchange::orders_of(const Part& part, std::vector<CallCommand> commands) const {
+    std::vector<CommandOrder> orders;
+    for (CallCommand& command : commands)
+        orders.push_back({std::string(event_->call_id), std::move(command),
+                          "handler " + part.route->settings.handler, part.id});
+    return orders;
+}
+
+std::vector<CommandOrder> Exchange::take_orders() {
+    std::vector<CommandOrder> all;
+    for (Part& part : parts_) {
+        if (part.actions.empty()) continue;
+        auto orders = orders_of(part, std::exchange(part.actions, {}));
+        std::ranges::move(orders, std::back_inserter(all));
+    }
+    return all;
 }
 
 void Exchange::settle(Part& part, std::string answer, std::string_view by) {

@@ -6,6 +6,7 @@
 //
 // Lives on one shard. Handlers may answer on any thread; answers hop to the shard.
 
+#include "daemon/outbox.hpp"
 #include "daemon/routing.hpp"
 #include "handlers/handler.hpp"
 
@@ -35,11 +36,12 @@ struct Received {
 
 class Exchange : public std::enable_shared_from_this<Exchange> {
 public:
-    using Done = std::function<void(std::string body, const Exchange& exchange)>;
+    using Done = std::function<void(std::string body, Exchange& exchange)>;
 
     /// `id` is the event's; of several tool calls each gets it with its number: "ID.1", "ID.2".
+    /// `outbox` gets what late answers want of the call.
     Exchange(boost::asio::any_io_executor shard, const std::string& id, Received received,
-             std::shared_ptr<const Event> event);
+             std::shared_ptr<const Event> event, std::shared_ptr<Outbox> outbox);
 
     /// Asks the handlers, all at once. `done` is called exactly once, on the shard: before start()
     /// returns if every handler answers at once, at the last deadline at the latest.
@@ -47,6 +49,9 @@ public:
 
     /// Once it has ended: who answered what and how fast, as a JSON array for the journal.
     std::string account() const;
+
+    /// Once it has ended: what the handlers want of the call, in the order of the parts.
+    std::vector<CommandOrder> take_orders();
 
 private:
     // An assistant-request is one part, a tool-calls event one part per tool call.
@@ -60,10 +65,13 @@ private:
         std::string_view by;  // "handler", "fallback", "built-in"
         double ms = 0;        // from the request's first byte to its answer
         std::string why;      // not the handler
+        std::vector<CallCommand> actions;
     };
 
     void begin(std::size_t index);
     void receive(std::size_t index, Result<Outcome> outcome);
+    void receive_late(Part& part, Result<Outcome> outcome);
+    std::vector<CommandOrder> orders_of(const Part& part, std::vector<CallCommand> commands) const;
     void settle(Part& part, std::string answer, std::string_view by);  // `by`: a literal
     void settle_with_fallback(Part& part);
     void fail_over(Part& part, std::string_view why);
@@ -80,6 +88,7 @@ private:
     boost::asio::steady_timer timer_;
     Received received_;
     std::shared_ptr<const Event> event_;
+    std::shared_ptr<Outbox> outbox_;
     std::vector<Part> parts_;
     std::size_t open_ = 0;
     bool starting_ = true;

@@ -11,14 +11,11 @@ namespace hookswitch {
 struct HttpReply {
     int status = 200;
     std::string_view body = "{}";
-    std::string_view content_type = "application/json";
-    std::string_view allow = "POST";  // said with 405
-    bool close = false;               // say so, and the caller closes
-    bool say_keep_alive = false;      // if not: HTTP/1.0 has to be told
-    bool duplicate = false;           // X-Hookswitch-Duplicate: true
-    bool head_only = false;           // answer to HEAD: the length, but not the body
-    bool challenge = false;           // WWW-Authenticate: Bearer
-    std::string_view retry_after;     // seconds; empty: no such field
+    bool close = false;            // say so, and the caller closes
+    bool say_keep_alive = false;   // if not: HTTP/1.0 has to be told
+    bool duplicate = false;        // X-Hookswitch-Duplicate: true
+    bool head_only = false;        // answer to HEAD: the length, but not the body
+    std::string_view retry_after;  // seconds; empty: no such field
 };
 
 /// {"error":{"code":..,"message":..}}; both are our own words and need no escaping.

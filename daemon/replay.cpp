@@ -24,8 +24,7 @@ namespace {
 namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 
-constexpr int kInterrupted = 128 + SIGINT;  // as shells report it
-constexpr std::size_t kLookAhead = 64;      // deliveries in memory, or four for each one in flight
+constexpr std::size_t kLookAhead = 64;  // deliveries in memory, or four for each one in flight
 
 // When each delivery is due. An open loop: a slow reply does not put off those that follow.
 class Pace {
@@ -176,7 +175,7 @@ asio::awaitable<void> Replay::lane() {
         auto request = request_for(*taken);
         const auto sent_at = Clock::now();
         report_.sent(taken->due ? sent_at - *taken->due : Clock::duration(0));
-        const auto reply = co_await client_.post(std::move(request));
+        const auto reply = co_await client_.send(std::move(request));
         const auto state = co_await asio::this_coro::cancellation_state;
         if (!reply && state.cancelled() != asio::cancellation_type::none) co_return;  // given up, not failed
         if (reply)

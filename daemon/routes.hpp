@@ -20,7 +20,8 @@ struct RouteSettings {
     Globs event, source, tool, called, caller, direction, status;
     std::string handler;                               // its name
     std::optional<std::chrono::milliseconds> timeout;  // as the operator set it; see timeout_for
-    std::string fallback;  // JSON in the form of Outcome::reply; empty: the built-in answer
+    bool inject_late = false;  // a late answer to a tool call is given to the call as context
+    std::string fallback;      // JSON in the form of Outcome::reply; empty: the built-in answer
 
     bool operator==(const RouteSettings&) const = default;
 };

@@ -1,5 +1,6 @@
 #include "daemon/runtime.hpp"
 
+#include "daemon/call_restore.hpp"
 #include "daemon/core/lines.hpp"
 #include "daemon/io/log.hpp"
 #include "daemon/io/wall_clock.hpp"
@@ -16,9 +17,6 @@ namespace {
 namespace asio = boost::asio;
 using log::kv;
 using std::chrono::steady_clock;
-
-// Calls older than that are not looked for after a restart.
-constexpr auto kLongestCall = std::chrono::hours(4);
 
 // For workers to end by themselves once their input does.
 constexpr auto kLastGrace = std::chrono::seconds(1);
@@ -58,6 +56,7 @@ Runtime::~Runtime() {
 
 Result<> Runtime::start() {
     if (auto r = open_journal(); !r) return r.error();
+    if (auto r = outbox_->use(config_.platform); !r) return r;
     if (auto r = server_.listen(); !r) return r.error();
     if (auto r = start_admin(); !r) return r.error();
     warn_of(config_);
@@ -75,8 +74,13 @@ Result<> Runtime::open_journal() {
     if (config_.journal) {
         TRY(journal_, Journal::open(*config_.journal, metrics_.journal));
     }
-    delivery_ = std::make_shared<Delivery>(server_.home().get_executor(), journal_.get(), metrics_);
-    dispatcher_.emplace(dedupe_, calls_, delivery_, journal_.get(), metrics_);
+    const auto home = server_.home().get_executor();
+    outbox_ = std::make_shared<Outbox>(home, journal_.get(), metrics_, [this](std::string_view call) {
+        const auto known = calls_.find(call);
+        return known ? known->realtime : std::nullopt;
+    });
+    delivery_ = std::make_shared<Delivery>(home, journal_.get(), outbox_, metrics_);
+    dispatcher_.emplace(dedupe_, calls_, delivery_, outbox_, journal_.get(), metrics_);
     return {};
 }
 
@@ -103,6 +107,10 @@ Result<> Runtime::resume_deliveries() {
     TRY(backlog_, JournalBacklog::open(journal_->settings()));
     TRY(const auto pending, backlog_->start());
     if (auto r = remember(*backlog_); !r) return r;
+    const Milliseconds started(std::chrono::milliseconds(metrics_.started_at_ms.value()));
+    if (auto r = restore_calls(calls_, *backlog_, started, wall_now()); !r) return r;
+    TRY(auto commands, backlog_->open_commands());
+    outbox_->resume(std::move(commands));
     delivery_->resume(pending, *backlog_);
     return {};
 }
@@ -115,12 +123,6 @@ Result<> Runtime::remember(JournalBacklog& backlog) {
         Dedupe::Reply reply;
     };
     const auto wall = wall_now();
-    auto followed =
-        backlog.recent(wall - kLongestCall, CallStates::kPlaces, [this](const RecentEvent& event) {
-            (void)calls_.advance(event.call, event.type,
-                                 event.status);  // in any order: it only moves forward
-        });
-    if (!followed) return std::move(followed).error().in("read journal");
     const auto window = config_.dedupe_window;
     if (window.count() == 0) return {};
     std::vector<Remembered> found;
@@ -149,12 +151,25 @@ std::shared_ptr<Handler> Runtime::lease(const std::shared_ptr<WorkerPool>& pool)
             }};
 }
 
+// What a worker of this handler wants of a call when nobody asked it.
+WorkerPool::Act Runtime::unasked_of(const std::string& handler) {
+    return [weak = weak_from_this(), handler](std::string call, std::vector<CallCommand> commands) {
+        const auto self = weak.lock();
+        if (!self) return;
+        std::vector<CommandOrder> orders;
+        for (CallCommand& command : commands)
+            orders.push_back({call, std::move(command), "handler " + handler, {}});
+        self->outbox_->post(std::move(orders), self->server_.home().get_executor(), [] {});
+    };
+}
+
 std::shared_ptr<Runtime::Prepared> Runtime::prepare(Config config) {
     auto prepared = std::make_shared<Prepared>();
     Routing::Handlers handlers;
     for (const HandlerConfig& h : config.handlers) {
         if (const auto* settings = std::get_if<WorkerSettings>(&h.handler)) {
-            auto pool = WorkerPool::start(*settings, server_.home().get_executor(), metrics_.handler(h.name));
+            auto pool = WorkerPool::start(*settings, server_.home().get_executor(), metrics_.handler(h.name),
+                                          unasked_of(h.name));
             prepared->pools.push_back(pool);
             pools_.push_back(pool);
             handlers[h.name] = {lease(pool), h.delivery};
@@ -216,6 +231,8 @@ void Runtime::take_into_use(const std::shared_ptr<Prepared>& prepared) {
     if (prepared->config.server != server_.settings())
         log::warn("reload.needs_restart", kv("section", "server"),
                   kv("why", "changes in [server] need a restart"));
+    if (auto r = outbox_->use(prepared->config.platform); !r)
+        log::error("reload.platform_failed", kv("why", r.error().what()));
     reload_admin(prepared->config.admin);
     if (prepared->config.journal.has_value() != (journal_ != nullptr) ||
         (journal_ && prepared->config.journal->path != journal_->settings().path))
@@ -268,6 +285,7 @@ void Runtime::give_up_waiting() {
     log::warn("server.drain_timeout", kv("why", "ending what is still in work"));
     server_.abort();
     delivery_->abandon();
+    outbox_->abandon();
     stop_pools();
 }
 
@@ -284,6 +302,10 @@ void Runtime::stop_pools() {
 
 void Runtime::tell_if_stopped() {
     if (!pools_stopping_ || !pools_.empty() || std::exchange(released_, true)) return;
+    outbox_->stop([self = shared_from_this()] { self->release(); });
+}
+
+void Runtime::release() {
     drain_timer_.cancel();
     if (admin_) admin_->stop();
     routing_.reset();

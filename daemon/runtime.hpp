@@ -62,20 +62,24 @@ private:
     Result<> start_admin();
     void reload_admin(const std::optional<AdminSettings>& settings);
     std::vector<std::string> not_ready();
+    bool control(std::string call, CallCommand command, AdminView::Controlled done);
     void count_configuration(const Config& before);
     void count_failed_reload();
     void retire(const std::shared_ptr<WorkerPool>& pool);
+    WorkerPool::Act unasked_of(const std::string& handler);
     void stop_pools();
     void give_up_waiting();
     void tell_if_stopped();
+    void release();
 
     Metrics metrics_;
     Server server_;
     Config config_;
     Dedupe dedupe_;
-    CallStates calls_;
+    CallRegistry calls_{metrics_.calls};
     std::unique_ptr<Journal> journal_;         // null: memory only
     std::unique_ptr<JournalBacklog> backlog_;  // null too if the journal cannot be read
+    std::shared_ptr<Outbox> outbox_;
     std::shared_ptr<Delivery> delivery_;
     std::optional<Dispatcher> dispatcher_;
     std::shared_ptr<Admin> admin_;  // null: not configured

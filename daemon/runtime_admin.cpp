@@ -12,13 +12,24 @@ using log::kv;
 
 Result<> Runtime::start_admin() {
     if (!config_.admin) return {};
-    AdminView view{metrics_, [this] { return not_ready(); }, std::nullopt, nullptr};
+    AdminView view{metrics_, [this] { return not_ready(); }, std::nullopt, nullptr, calls_, nullptr, nullptr};
+    view.control = [this](std::string call, CallCommand command, AdminView::Controlled done) {
+        return control(std::move(call), std::move(command), std::move(done));
+    };
+    view.pending_actions = [this](std::string_view call) { return outbox_->pending(call); };
     if (journal_) {
         view.journal = journal_->settings().path;
         view.redeliver_soon = [this] { journal_->look_for_redeliveries(); };
     }
     TRY(admin_, Admin::start(server_.home(), *config_.admin, std::move(view)));
     return {};
+}
+
+// What an operator wants of a call. False: there is no [platform].
+bool Runtime::control(std::string call, CallCommand command, AdminView::Controlled done) {
+    if (!config_.platform) return false;
+    outbox_->send({std::move(call), std::move(command), "operator", {}}, std::move(done));
+    return true;
 }
 
 // A token goes with its address: without a restart, that of another address is not for this one.

@@ -1,13 +1,12 @@
 #include "daemon/serve.hpp"
 
+#include "daemon/io/listen.hpp"
 #include "daemon/io/log.hpp"
 #include "daemon/io/systemd.hpp"
 #include "daemon/runtime.hpp"
 
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
-
-#include <sys/resource.h>
 
 #include <csignal>
 #include <cstdio>
@@ -23,14 +22,6 @@ int fail_to_start(std::string_view what, const Error& why) {
     std::fprintf(stderr, "hookswitch: %.*s: %s\n", static_cast<int>(what.size()), what.data(),
                  why.what().c_str());
     return 1;
-}
-
-// Every connection is a descriptor; the soft limit of 1024 is meant for programs that use select().
-void raise_descriptor_limit() {
-    rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // Signals and the watchdog, for as long as the daemon runs.

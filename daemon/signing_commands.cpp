@@ -49,7 +49,7 @@ asio::awaitable<bool> send_all(HttpClient& client, const cli::Send& args, const 
         request.headers.emplace_back("User-Agent", "hookswitch/" HOOKSWITCH_VERSION);
         request.body = *std::move(body);
         const auto started = steady_clock::now();
-        const auto reply = co_await client.post(std::move(request));
+        const auto reply = co_await client.send(std::move(request));
         const std::chrono::duration<double, std::milli> took = steady_clock::now() - started;
         if (reply)
             console.out << fmt::format("{}: {} in {:.1f} ms\n{}\n", file.string(), reply->status,
@@ -76,14 +76,18 @@ Result<std::string> read_file(const std::filesystem::path& file, std::istream& i
     return text.str();
 }
 
+Result<Secret> read_secret_text(const std::filesystem::path& file, std::istream& in) {
+    TRY(auto text, read_file(file, in));
+    const Secret read(std::move(text));
+    Secret secret{std::string(without_newline(read.reveal()))};
+    if (secret.reveal().empty()) return fail(Errc::invalid_config, file.string() + " is empty");
+    return secret;
+}
+
 Result<SigningKey> read_secret(const std::filesystem::path& file, std::istream& in) {
-    auto text = read_file(file, in);
-    if (!text) return std::move(text).error().in("read the secret");
-    const Secret read(*std::move(text));
-    const Secret secret{std::string(without_newline(read.reveal()))};
-    if (secret.reveal().empty())
-        return fail(Errc::invalid_config, "read the secret: " + file.string() + " is empty");
-    return SigningKey(secret);
+    auto secret = read_secret_text(file, in);
+    if (!secret) return std::move(secret).error().in("read the secret");
+    return SigningKey(*secret);
 }
 
 HttpHeaders signed_headers(const SigningKey& key, std::string_view timestamp, std::string_view event,

@@ -101,20 +101,24 @@ bool ProcessPool::hopeless(Time deadline) const {
 
 ProcessPool::Verdict ProcessPool::heard(std::size_t worker, WorkerFrame& frame) {
     if (auto* answer = std::get_if<WorkerAnswer>(&frame)) {
-        Outcome outcome{std::move(answer->reply)};
-        return answered(worker, answer->id, std::move(outcome), answer->actions);
+        report_mistakes(answer->actions, answer->id);
+        Outcome outcome{std::move(answer->reply), std::move(answer->actions.commands)};
+        return answered(worker, answer->id, std::move(outcome));
     }
     if (auto* failure = std::get_if<WorkerFailure>(&frame))
         return answered(
             worker, failure->id,
-            fail(failure->retry ? Errc::handler_failed : Errc::rejected, std::move(failure->message)), 0);
-    if (const auto* actions = std::get_if<WorkerActions>(&frame))
-        ignore_actions(actions->call, actions->actions);
+            fail(failure->retry ? Errc::handler_failed : Errc::rejected, std::move(failure->message)));
+    if (auto* actions = std::get_if<WorkerActions>(&frame)) {
+        report_mistakes(actions->actions, {});
+        if (!actions->actions.commands.empty() && act_)
+            act_(std::move(actions->call), std::move(actions->actions.commands));
+    }
     return Verdict::notice;
 }
 
-ProcessPool::Verdict ProcessPool::answered(std::size_t worker, const std::string& id, Result<Outcome> outcome,
-                                           std::size_t actions) {
+ProcessPool::Verdict ProcessPool::answered(std::size_t worker, const std::string& id,
+                                           Result<Outcome> outcome) {
     Entry* entry = ledger_.find(id);
     if (!entry || entry->worker != worker) {
         if (!ledger_.removed_lately(id)) return Verdict::unknown;
@@ -122,7 +126,6 @@ ProcessPool::Verdict ProcessPool::answered(std::size_t worker, const std::string
                    kv("why", "answered before"));
         return Verdict::late;
     }
-    ignore_actions(entry->invocation.event->call_id, actions);
     Place& place = places_[worker];
     if (!entry->missed) place.missed = 0;
     place.backoff.reset();
@@ -131,13 +134,15 @@ ProcessPool::Verdict ProcessPool::answered(std::size_t worker, const std::string
     return Verdict::answer;
 }
 
-// Call control is not in this version. Said at most once in ten seconds, with the number.
-void ProcessPool::ignore_actions(std::string_view call, std::size_t count) {
-    if (count == 0) return;
-    ignored_actions_ += count;
-    if (!action_warnings_.pass(now())) return;
-    log::warn("actions.ignored", kv("handler", settings_->name), kv("call", call),
-              kv("count", std::exchange(ignored_actions_, 0)), kv("why", "not in this version"));
+// The rest of the answer counts all the same.
+void ProcessPool::report_mistakes(const CallCommands& actions, std::string_view id) {
+    for (const std::string& why : actions.mistakes) {
+        const auto held_back = action_warnings_.pass(now());
+        metrics_.invalid_actions.add();
+        if (held_back)
+            log::warn("action.invalid", kv("handler", settings_->name), kv("id", id), kv("why", why),
+                      kv("suppressed", *held_back));
+    }
 }
 
 // ---- deadlines

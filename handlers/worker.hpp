@@ -51,10 +51,13 @@ struct WorkerSettings {
 /// Waited-for events go before told-only ones, which leave one slot of the pool alone.
 class WorkerPool : public Handler {
 public:
+    /// Commands of work that outlived its reply; called on `home`.
+    using Act = std::function<void(std::string call, std::vector<CallCommand> commands)>;
+
     /// Starts the processes. Events wait in the queue until the first handshake. `metrics` outlives
-    /// the pool.
+    /// the pool. `act` may be null: then nothing comes of such commands.
     static std::shared_ptr<WorkerPool> start(WorkerSettings settings, boost::asio::any_io_executor home,
-                                             HandlerMetrics& metrics);
+                                             HandlerMetrics& metrics, Act act = nullptr);
 
     /// `done` is called once: true at the first handshake of any worker, false when every process
     /// has failed to start once. For a reload, which keeps the old pool if the new one cannot work.

@@ -29,7 +29,7 @@ namespace hookswitch {
 
 class ProcessPool final : public WorkerPool, public std::enable_shared_from_this<ProcessPool> {
 public:
-    ProcessPool(WorkerSettings settings, boost::asio::any_io_executor home, HandlerMetrics& metrics);
+    ProcessPool(WorkerSettings settings, boost::asio::any_io_executor home, HandlerMetrics& metrics, Act act);
     ~ProcessPool() override;
 
     void handle(Invocation invocation, Answer answer) override;
@@ -65,8 +65,8 @@ private:
     std::size_t slots() const;
     bool hopeless(Time deadline) const;
     Verdict heard(std::size_t worker, WorkerFrame& frame);
-    Verdict answered(std::size_t worker, const std::string& id, Result<Outcome> outcome, std::size_t actions);
-    void ignore_actions(std::string_view call, std::size_t count);
+    Verdict answered(std::size_t worker, const std::string& id, Result<Outcome> outcome);
+    void report_mistakes(const CallCommands& actions, std::string_view id);
     void watch_deadlines();
     void on_deadlines();
     void on_deadline(Entry& entry);
@@ -108,8 +108,8 @@ private:
     bool stopping_ = false;  // takes nothing new
     bool closing_ = false;   // ends its processes
 
+    Act act_;
     Throttle action_warnings_;
-    std::size_t ignored_actions_ = 0;
 };
 
 }  // namespace hookswitch

@@ -26,14 +26,16 @@ constexpr int kMaxAttempts = 2;
 ProcessPool::Place::Place(const asio::any_io_executor& home)
     : restart(home), backoff(kFirstWait, kLongestWait) {}
 
-ProcessPool::ProcessPool(WorkerSettings settings, asio::any_io_executor home, HandlerMetrics& metrics)
+ProcessPool::ProcessPool(WorkerSettings settings, asio::any_io_executor home, HandlerMetrics& metrics,
+                         Act act)
     : settings_(std::make_shared<const WorkerSettings>(std::move(settings))),
       home_(std::move(home)),
       metrics_(metrics),
       ledger_(settings_->workers),
       deadline_timer_(home_),
       stop_timer_(home_),
-      action_warnings_(1, 10s) {
+      act_(std::move(act)),
+      action_warnings_(10, 10s) {
     for (std::size_t i = 0; i < settings_->workers; ++i) places_.emplace_back(home_);
 }
 
@@ -45,8 +47,8 @@ ProcessPool::~ProcessPool() {
 }
 
 std::shared_ptr<WorkerPool> WorkerPool::start(WorkerSettings settings, asio::any_io_executor home,
-                                              HandlerMetrics& metrics) {
-    auto pool = std::make_shared<ProcessPool>(std::move(settings), std::move(home), metrics);
+                                              HandlerMetrics& metrics, Act act) {
+    auto pool = std::make_shared<ProcessPool>(std::move(settings), std::move(home), metrics, std::move(act));
     pool->launch_all();
     return pool;
 }

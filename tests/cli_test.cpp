@@ -127,14 +127,46 @@ TEST(Cli, HelpAndVersionAreForStandardOutput) {
     EXPECT_EQ(std::get<cli::Exit>(parse({"--help"})).status, 0);
 }
 
+TEST(Cli, ApiSaysWhatIsAsked) {
+    const auto api =
+        std::get<cli::Api>(parse({"api", "campaign-leads", "create", "c1", "--phone-number", "+311", "--null",
+                                  "variables", "--set", "x=[1]", "--data", "-", "--json"}));
+    EXPECT_EQ(api.resource, "campaign-leads");
+    EXPECT_EQ(api.verb, "create");
+    EXPECT_EQ(api.ids, std::vector<std::string>{"c1"});
+    EXPECT_EQ(api.data, "-");
+    EXPECT_TRUE(api.json && !api.raw && !api.all);
+    ASSERT_EQ(api.members.size(), 3u);
+    EXPECT_EQ(api.members[0].field->name, "phone_number");
+    EXPECT_EQ(api.members[0].value, "\"+311\"");
+    EXPECT_EQ(api.members[1].from, cli::ApiMember::From::null);
+    EXPECT_EQ(api.members[2].name, "x");
+    EXPECT_EQ(api.members[2].field, nullptr);
+    EXPECT_EQ(api.members[2].value, "[1]");
+}
+
+TEST(Cli, EveryOperationOfTheApiExplainsItself) {
+    for (const auto& operation : platform_operations()) {
+        const std::string resource(operation.resource), verb(operation.verb);
+        SCOPED_TRACE(resource + ' ' + verb);
+        const auto exit = std::get<cli::Exit>(parse({"api", resource.c_str(), verb.c_str(), "--help"}));
+        EXPECT_EQ(exit.status, 0);
+        const std::string example = "Example:\n  hookswitch api " + resource + ' ' + verb;
+        EXPECT_NE(exit.text.find(example), std::string::npos) << exit.text;
+        for (const auto& field : operation.fields)
+            EXPECT_NE(exit.text.find("  --" + field.option_name()), std::string::npos) << exit.text;
+    }
+}
+
 TEST(Cli, MistakesExitWithTwoAndSayWhatToDo) {
-    const char* all = "serve, check, sign, verify, send, replay, events: see 'hookswitch --help'\n";
+    const char* all =
+        "serve, check, sign, verify, send, replay, events, call, api, simulate: see 'hookswitch --help'\n";
     const struct {
         std::initializer_list<const char*> args;
         std::string text;
     } cases[] = {
         {{}, std::string("hookswitch: no command given: there are ") + all},
-        {{"simulate", "--to", "x"}, std::string("hookswitch: 'simulate' is not a command: there are ") + all},
+        {{"dance", "--to", "x"}, std::string("hookswitch: 'dance' is not a command: there are ") + all},
         {{"sign"}, "hookswitch: sign: --secret-file is required: see 'hookswitch sign --help'\n"},
         {{"serve", "--port", "80"},
          "hookswitch: serve: The following arguments were not expected: 80 --port: see 'hookswitch serve "
@@ -184,6 +216,11 @@ TEST(Cli, MistakesExitWithTwoAndSayWhatToDo) {
          "hookswitch: events redeliver: name events either by their ids or by a filter: see 'hookswitch "
          "events "
          "redeliver --help'\n"},
+        {{"api", "numbers", "lst"},
+         "hookswitch: api numbers: 'lst' is not a command: there are list, create, get, update, delete: see "
+         "'hookswitch api numbers --help'\n"},
+        {{"api", "numbers", "get"},
+         "hookswitch: api numbers get: ID is required: see 'hookswitch api numbers get --help'\n"},
         {{"replay", "--to", "http://x", "--secret-file", "s", "--concurrency", "0", "r"},
          "hookswitch: replay: --concurrency: Value 0 not in range 1 to 1000: see 'hookswitch replay "
          "--help'\n"},

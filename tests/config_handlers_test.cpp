@@ -51,7 +51,7 @@ type = "worker"
               "c.toml:16:11: handler[1].command: expected array of strings, the program first, found string\n"
               "c.toml:20:11: handler[2].command: must not be empty\n"
               "c.toml:21:1: handler[3].name: missing\n"
-              "c.toml:22:8: handler[3].type: 'wroker' is not one of: reply, worker\n"
+              "c.toml:22:8: handler[3].type: 'wroker' is not one of: reply, worker, control\n"
               "c.toml:23:1: handler[4].command: missing");
 }
 
@@ -205,6 +205,7 @@ std::string shipped(bool uncommented) {
 
 TEST_F(HandlerConfigTest, TheShippedFileSaysTheDefaults) {
     write("webhook-secret", "s3cret");
+    write("api-key", "fl_live_1");
     ::setenv("CREDENTIALS_DIRECTORY", directory.c_str(), 1);
     const auto config = parsed(shipped(false));
     const auto spelled_out = parsed(shipped(true));
@@ -224,8 +225,17 @@ TEST_F(HandlerConfigTest, TheShippedFileSaysTheDefaults) {
     EXPECT_FALSE(config.admin);
     ASSERT_TRUE(spelled_out.admin);
     EXPECT_EQ(spelled_out.admin->listen, AdminSettings{}.listen);
+    EXPECT_FALSE(config.platform);
+    ASSERT_TRUE(spelled_out.platform);
+    const auto &platform = *spelled_out.platform, usual = PlatformSettings{};
+    EXPECT_EQ(platform.base_url.peer() + platform.base_url.target,
+              usual.base_url.peer() + usual.base_url.target);
+    EXPECT_EQ(platform.era, usual.era);
+    EXPECT_EQ(platform.ca_file, usual.ca_file);
+    EXPECT_EQ(platform.connect_timeout, usual.connect_timeout);
+    EXPECT_EQ(platform.timeout, usual.timeout);
 
-    ASSERT_EQ(spelled_out.handlers.size(), 2u);
+    ASSERT_EQ(spelled_out.handlers.size(), 3u);
     auto worker = std::get<WorkerSettings>(spelled_out.handlers[1].handler);
     worker.directory.clear();
     WorkerSettings defaults;
@@ -235,7 +245,8 @@ TEST_F(HandlerConfigTest, TheShippedFileSaysTheDefaults) {
     EXPECT_EQ(worker, defaults);
     EXPECT_EQ(spelled_out.handlers[1].delivery.retry, DeliverySettings().retry);
     EXPECT_EQ(spelled_out.handlers[1].delivery.ordered, DeliverySettings().ordered);
-    ASSERT_EQ(spelled_out.routes.size(), 3u);
+    EXPECT_EQ(spelled_out.handlers[2].name, "to-sales");
+    ASSERT_EQ(spelled_out.routes.size(), 4u);
     EXPECT_EQ(spelled_out.routes[0].timeout, max_timeout(EventKind::assistant_request));
     EXPECT_EQ(spelled_out.routes[2].timeout, timeout_for(RouteSettings{}, EventKind::status_update));
 }

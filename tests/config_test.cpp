@@ -121,6 +121,7 @@ late = "drop"
         {"in-progress"},
         "desk",
         8s,
+        false,
         R"({"result":{"free":true,"list":[],"price":1.5,"text":"Sorry.","tries":3,"when":"2026-01-09"}})"};
     EXPECT_EQ(config.routes[0], route);
     EXPECT_EQ(config.warnings,
@@ -166,9 +167,7 @@ TEST_F(ConfigTest, UnknownKeysNameTheNearestKnownOne) {
 }
 
 TEST_F(ConfigTest, SaysWhatIsNotInThisVersion) {
-    EXPECT_EQ(mistakes_after_source(R"([platform]
-base_url = "https://api.flireo.com/api/v1"
-[[handler]]
+    EXPECT_EQ(mistakes_after_source(R"([[handler]]
 name = "crm"
 type = "http"
 url = "http://127.0.0.1:3000"
@@ -177,9 +176,8 @@ event = "tool-calls"
 handler = "crm"
 late = "inject"
 )"),
-              "c.toml:5:1: platform: not in this version\n"
-              "c.toml:9:8: handler[0].type: 'http' is not in this version\n"
-              "c.toml:14:8: route[0].late: 'inject' is not in this version");
+              "c.toml:7:8: handler[0].type: 'http' is not in this version\n"
+              "c.toml:12:8: route[0].late: 'inject' needs a [platform] to send it to");
 }
 
 TEST_F(ConfigTest, KeepsAJournalBesideTheFileUnlessToldOtherwise) {

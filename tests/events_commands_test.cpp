@@ -339,7 +339,7 @@ TEST_F(EventsCommand, RefusesAJournalOfANewerVersion) {
         EXPECT_EQ(err(),
                   std::string("hookswitch: events ") + command + ": " + "open " + journal.file().string() +
                       ": the journal was written by a newer version of hookswitch (schema 7, this one knows "
-                      "2): install that version, or move the file aside\n");
+                      "3): install that version, or move the file aside\n");
     }
 }
 

@@ -1,11 +1,10 @@
 #include "daemon/io/http_client.hpp"
 
+#include "tests/support/certificates.hpp"
 #include "tests/support/run.hpp"
 #include "tests/support/stub_server.hpp"
 
 #include <gtest/gtest.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 
 #include <unistd.h>
 
@@ -77,7 +76,7 @@ protected:
     }
 
     Result<HttpClient::Reply> post(HttpClient& client, std::string body, std::string target = "/") {
-        return test::run(ctx_, client.post({std::move(target), {}, std::move(body)}));
+        return test::run(ctx_, client.send({std::move(target), {}, std::move(body)}));
     }
 
     asio::io_context ctx_;
@@ -91,7 +90,7 @@ TEST_F(HttpClientTest, SendsWhatItWasGivenAndReadsTheReply) {
         return http_reply(201, "pong", "X-Reply: yes\r\n");
     });
     auto http = client("http://" + server.address());
-    auto reply = test::run(ctx_, http.post({"/webhook?x=1", {{"X-A", "b c"}}, "ping"}));
+    auto reply = test::run(ctx_, http.send({"/webhook?x=1", {{"X-A", "b c"}}, "ping"}));
     ASSERT_TRUE(reply) << reply.error().what();
     EXPECT_EQ(seen, "POST /webhook?x=1 " + server.address() + " b c ping");
     EXPECT_EQ(reply->status, 201);
@@ -129,15 +128,75 @@ TEST_F(HttpClientTest, ReadsEveryKindOfLength) {
     }
 }
 
-TEST_F(HttpClientTest, ReplacesAConnectionThatThePeerHasClosed) {
-    std::atomic<int> requests{0};
-    // The second request on the kept connection is met by silence; the third comes on a new one.
-    StubServer server([&](const ServedRequest&) { return ++requests == 2 ? "" : http_reply(200, "ok"); });
+TEST_F(HttpClientTest, SendsASecondTimeOnlyWhatDoesNoHarm) {
+    for (const std::string method : {"GET", "PUT", "DELETE", "POST", "PATCH"}) {
+        SCOPED_TRACE(method);
+        std::atomic<int> requests{0};
+        // The second request on the kept connection is met by silence; a third comes on a new one.
+        StubServer server([&](const ServedRequest&) { return ++requests == 2 ? "" : http_reply(200, "ok"); });
+        auto http = client("http://" + server.address());
+        HttpClient::Request request;
+        request.target = "/";
+        request.method = method;
+        EXPECT_TRUE(test::run(ctx_, http.send(request)));
+        bool sent = false;
+        const auto reply = test::run(ctx_, http.send(request, &sent));
+        EXPECT_TRUE(sent);
+        const bool harmless = method != "POST" && method != "PATCH";
+        EXPECT_EQ(reply.has_value(), harmless);
+        EXPECT_EQ(reply ? "" : reply.error().what(), harmless ? "" : "no reply came: end of stream");
+        EXPECT_EQ(requests, harmless ? 3 : 2);
+    }
+}
+
+TEST_F(HttpClientTest, NoticesThatAKeptConnectionWasClosedBeforeItUsesIt) {
+    asio::ip::tcp::acceptor acceptor(ctx_, {asio::ip::make_address("127.0.0.1"), 0});
+    auto http = client("http://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()));
+    ASSERT_TRUE(test::run(ctx_, http.connect()));
+    acceptor.accept().close();  // on the loopback interface its end has arrived when this returns
+    std::thread server([&] {
+        auto socket = acceptor.accept();
+        test::ServedRequest request;
+        boost::beast::flat_buffer buffer;
+        boost::beast::http::read(socket, buffer, request);
+        asio::write(socket, asio::buffer(http_reply(200, "second", "Connection: close\r\n")));
+    });
+    auto reply = post(http, "x");
+    server.join();
+    ASSERT_TRUE(reply) << reply.error().what();
+    EXPECT_EQ(reply->body, "second");
+}
+
+TEST_F(HttpClientTest, SendsALengthWhereThereIsABody) {
+    std::string seen;
+    StubServer server([&](const ServedRequest& request) {
+        seen = std::string(request.method_string()) + " " + std::string(request["Content-Length"]);
+        return http_reply(200, "");
+    });
     auto http = client("http://" + server.address());
-    EXPECT_TRUE(post(http, "1"));
-    EXPECT_TRUE(post(http, "2"));
-    EXPECT_EQ(requests, 3);
-    EXPECT_EQ(server.connections(), 2);
+    const struct {
+        const char *method, *body, *seen;
+    } cases[] = {{"GET", "", "GET "},    {"DELETE", "", "DELETE "},  {"DELETE", "{}", "DELETE 2"},
+                 {"POST", "", "POST 0"}, {"PATCH", "{}", "PATCH 2"}, {"PUT", "", "PUT 0"}};
+    for (const auto& c : cases) {
+        const HttpClient::Request request{"/", {}, c.body, c.method};
+        ASSERT_TRUE(test::run(ctx_, http.send(request)));
+        EXPECT_EQ(seen, c.seen);
+    }
+}
+
+TEST_F(HttpClientTest, DoesNotSendWhatIsTooLate) {
+    StubServer server([](const ServedRequest&) { return http_reply(200, ""); });
+    auto http = client("http://" + server.address());
+    ASSERT_TRUE(post(http, "x"));
+    HttpClient::Request request;
+    request.target = "/";
+    request.send_by = std::chrono::steady_clock::now();
+    bool sent = true;
+    const auto reply = test::run(ctx_, http.send(request, &sent));
+    ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error(), Errc::deadline_exceeded);
+    EXPECT_FALSE(sent);
 }
 
 TEST_F(HttpClientTest, RepeatsNothingElse) {
@@ -210,11 +269,16 @@ TEST_F(HttpClientTest, RefusesToForgeAHead) {
     StubServer server([](const ServedRequest&) { return http_reply(200, ""); });
     auto http = client("http://" + server.address());
     const HttpClient::Request forged[] = {
-        {"/ HTTP/1.1\r\nX: y\r\n", {}, ""}, {"webhook", {}, ""},    {"/", {{"x-a", "b\r\nc: d"}}, ""},
-        {"/", {{"x-a: b\r\nc", "d"}}, ""},  {"/", {{"", "d"}}, ""},
+        {"/ HTTP/1.1\r\nX: y\r\n", {}, ""},
+        {"webhook", {}, ""},
+        {"/", {{"x-a", "b\r\nc: d"}}, ""},
+        {"/", {{"x-a: b\r\nc", "d"}}, ""},
+        {"/", {{"", "d"}}, ""},
+        {"/", {}, "", "GET / HTTP/1.1\r\nX:"},
+        {"/", {}, "", ""},
     };
     for (const auto& request : forged) {
-        auto reply = test::run(ctx_, http.post(request));
+        auto reply = test::run(ctx_, http.send(request));
         ASSERT_FALSE(reply);
         EXPECT_EQ(reply.error(), Errc::malformed_body);
     }
@@ -231,46 +295,14 @@ TEST_F(HttpClientTest, SpeaksOverAUnixSocket) {
     EXPECT_EQ(reply->body, "localhost");
 }
 
-// A certificate for 127.0.0.1 that signs itself, and its key.
-struct TestIdentity {
-    TestIdentity() {
-        key = EVP_EC_gen("P-256");
-        certificate = X509_new();
-        X509_set_version(certificate, 2);
-        ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-        X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-        X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-        X509_set_pubkey(certificate, key);
-        X509_NAME* name = X509_get_subject_name(certificate);
-        X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_ASC,
-                                   reinterpret_cast<const unsigned char*>("test"), -1, -1, 0);
-        X509_set_issuer_name(certificate, name);
-        X509_EXTENSION* names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "IP:127.0.0.1");
-        X509_add_ext(certificate, names, -1);
-        X509_EXTENSION_free(names);
-        X509_sign(certificate, key, EVP_sha256());
-    }
-    ~TestIdentity() {
-        X509_free(certificate);
-        EVP_PKEY_free(key);
-    }
-    EVP_PKEY* key;
-    X509* certificate;
-};
-
 TEST_F(HttpClientTest, ChecksCertificates) {
-    const TestIdentity identity;
+    const test::TestIdentity identity;
     asio::ssl::context tls(asio::ssl::context::tls_server);
-    SSL_CTX_use_certificate(tls.native_handle(), identity.certificate);
-    SSL_CTX_use_PrivateKey(tls.native_handle(), identity.key);
+    identity.use_in(tls.native_handle());
     StubServer server([](const ServedRequest&) { return http_reply(200, "private"); }, "", &tls);
-    const std::string ca_file = testing::TempDir() + "http_client_test." + std::to_string(getpid()) + ".pem";
-    FILE* out = std::fopen(ca_file.c_str(), "w");
-    PEM_write_X509(out, identity.certificate);
-    std::fclose(out);
 
     HttpClient::Settings trusting;
-    trusting.ca_file = ca_file;
+    trusting.ca_file = identity.file;
     auto good = client("https://" + server.address(), trusting);
     for (int i = 0; i < 2; ++i) {
         auto reply = post(good, "x");
@@ -286,8 +318,8 @@ TEST_F(HttpClientTest, ChecksCertificates) {
 
     auto other_name = client("https://localhost:" + std::to_string(server.port()), trusting);
     EXPECT_FALSE(post(other_name, "x"));
-    unlink(ca_file.c_str());
 
+    trusting.ca_file = "/nonexistent.pem";
     EXPECT_FALSE(HttpClient::make(ctx_.get_executor(), parse_url("https://x").value(), trusting))
         << "no such file";
 }

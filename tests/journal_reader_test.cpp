@@ -278,7 +278,7 @@ TEST_F(JournalReaderTest, RefusesWhatItDoesNotKnow) {
     EXPECT_EQ(reader.error(), Errc::invalid_config);
     EXPECT_EQ(reader.error().what(),
               "open " + journal.file().string() +
-                  ": the journal was written by a newer version of hookswitch (schema 99, this one knows 2): "
+                  ": the journal was written by a newer version of hookswitch (schema 99, this one knows 3): "
                   "install that version, or move the file aside");
     const std::string text = dir.write("text", "This is no database, it is a text file of some length. ");
     EXPECT_EQ(JournalReader::open(text).error().what(), "open " + text + ": file is not a database");
@@ -328,7 +328,7 @@ TEST(OldJournal, ReadsTheSameBeforeAndAfterItIsBroughtToThisVersion) {
     {
         auto database = open_journal_to_write(file);
         ASSERT_TRUE(database) << database.error().what();
-        EXPECT_EQ(database->integer("PRAGMA user_version").value(), 2);
+        EXPECT_EQ(database->integer("PRAGMA user_version").value(), 3);
         EXPECT_EQ(database->integer("SELECT count(*) FROM redelivery").value(), 0);
     }
     EXPECT_EQ(describe(file), before);

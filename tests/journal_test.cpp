@@ -299,7 +299,7 @@ TEST_F(JournalTest, RefusesAFileThatIsNotForIt) {
     ASSERT_TRUE(database().execute("PRAGMA user_version = 99"));
     EXPECT_EQ(Journal::open(settings, metrics.journal).error().what(),
               "open journal: the journal was written by a newer version of hookswitch (schema 99, this one "
-              "knows 2): install that version, or move the file aside");
+              "knows 3): install that version, or move the file aside");
     settings.path = directory.path() / "absent" / "journal.db";
     EXPECT_EQ(Journal::open(settings, metrics.journal).error().what(),
               "open journal: open " + settings.path.string() + ".lock: No such file or directory");

@@ -99,23 +99,24 @@ TEST(ParseWorkerFrame, KnowsTheHandshake) {
 TEST(ParseWorkerFrame, ReadsAnAnswer) {
     struct {
         const char *line, *reply;
-        std::size_t actions;
+        std::size_t commands, mistakes;
     } const cases[] = {
-        {R"({"id":"e1","reply":{"result": [1, "a\nb"]}})", R"({"result":[1,"a\nb"]})", 0},
-        {R"( {"reply":{},"id":"e1"} )", "{}", 0},
-        {R"({"id":"e1"})", "", 0},
-        {R"({"id":"e1","reply":null,"error":null})", "", 0},
-        {R"({"id":"e1","reply":{},"extra":true})", "{}", 0},
-        {R"({"id":"e1","reply":{},"actions":[]})", "{}", 0},
-        {R"({"id":"e1","reply":{},"actions":[{"type":"end"},{"type":"say"}]})", "{}", 2},
-        {R"({"id":"e1","actions":"end"})", "", 1},
+        {R"({"id":"e1","reply":{"result": [1, "a\nb"]}})", R"({"result":[1,"a\nb"]})", 0, 0},
+        {R"( {"reply":{},"id":"e1"} )", "{}", 0, 0},
+        {R"({"id":"e1"})", "", 0, 0},
+        {R"({"id":"e1","reply":null,"error":null})", "", 0, 0},
+        {R"({"id":"e1","reply":{},"extra":true})", "{}", 0, 0},
+        {R"({"id":"e1","reply":{},"actions":[]})", "{}", 0, 0},
+        {R"({"id":"e1","reply":{},"actions":[{"type":"end-call"},{"type":"sing"}]})", "{}", 1, 1},
+        {R"({"id":"e1","actions":"end"})", "", 0, 1},
     };
     for (const auto& c : cases) {
         SCOPED_TRACE(c.line);
         const auto answer = parse<WorkerAnswer>(c.line);
         EXPECT_EQ(answer.id, "e1");
         EXPECT_EQ(answer.reply, c.reply);
-        EXPECT_EQ(answer.actions, c.actions);
+        EXPECT_EQ(answer.actions.commands.size(), c.commands);
+        EXPECT_EQ(answer.actions.mistakes.size(), c.mistakes);
     }
 }
 
@@ -153,7 +154,8 @@ TEST(ParseWorkerFrame, ReadsUnaskedActions) {
     const auto actions =
         parse<WorkerActions>(R"({"call":"c1","actions":[{"type":"say","content":"Done."}]})");
     EXPECT_EQ(actions.call, "c1");
-    EXPECT_EQ(actions.actions, 1U);
+    ASSERT_EQ(actions.actions.commands.size(), 1U);
+    EXPECT_EQ(actions.actions.commands[0].body, R"({"type":"say","content":"Done.","end_after":false})");
 }
 
 TEST(ParseWorkerFrame, SaysWhyALineIsGarbage) {

@@ -208,15 +208,21 @@ TEST_F(WorkerTest, LogsStandardErrorWithinReason) {
     EXPECT_FALSE(has(log, std::string(4096, 'x')));
 }
 
-TEST_F(WorkerTest, SaysThatActionsAreIgnored) {
+TEST_F(WorkerTest, HandsOverActionsAndSaysWhatIsNoAction) {
+    std::vector<std::string> unasked;
+    act = [&](const std::string& call, const std::vector<CallCommand>& commands) {
+        for (const CallCommand& command : commands) unasked.push_back(call + " " + command.body);
+    };
     start_ready();
     Logged logged;
-    for (int i = 0; i < 3; ++i) {
-        Given& answer = give(tool_call("act"));
-        ASSERT_TRUE(answered(answer));
-        EXPECT_EQ(why(answer), "answered: {\"result\":1}");
-    }
-    EXPECT_EQ(count(logged.take(), "actions.ignored handler=desk call=c9 count=1"), 1U);
+    Given& answer = give(tool_call("act"));
+    ASSERT_TRUE(answered(answer));
+    EXPECT_EQ(why(answer), "answered: {\"result\":1}");
+    ASSERT_EQ((**answer).actions.size(), 1U);
+    EXPECT_EQ((**answer).actions[0].body, R"({"type":"end-call"})");
+    EXPECT_EQ(unasked, std::vector<std::string>{R"(c9 {"type":"say","content":"Done.","end_after":false})"});
+    EXPECT_EQ(count(logged.take(), "action.invalid handler=desk id="), 1U);
+    EXPECT_EQ(metrics.invalid_actions.value(), 1U);
 }
 
 // ---- start

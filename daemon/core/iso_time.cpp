@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdio>
+#include <ctime>
 
 namespace hookswitch {
 namespace {
@@ -92,6 +93,15 @@ std::optional<Milliseconds> parse_iso_time(std::string_view text) {
     const year_month_day date = year(y) / month(static_cast<unsigned>(m)) / day(static_cast<unsigned>(d));
     if (!in.done() || !date.ok() || hour > 24 || minute > 59 || second > 60) return std::nullopt;
     return sys_days(date) + hours(hour) + minutes(minute) + seconds(second) + fraction - offset;
+}
+
+// The C locale's names are what the format prescribes.
+std::string http_date(sys_seconds time) {
+    const std::time_t seconds = time.time_since_epoch().count();
+    std::tm utc{};
+    gmtime_r(&seconds, &utc);
+    std::array<char, 40> text{};
+    return {text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &utc)};
 }
 
 }  // namespace hookswitch

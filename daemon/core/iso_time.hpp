@@ -18,4 +18,7 @@ std::string iso_time(Milliseconds time);
 /// Digits past the millisecond are cut off.
 std::optional<Milliseconds> parse_iso_time(std::string_view text);
 
+/// "Fri, 09 Jan 2026 14:56:48 GMT", as HTTP's fields have it (RFC 9110, 5.6.7).
+std::string http_date(std::chrono::sys_seconds time);
+
 }  // namespace hookswitch

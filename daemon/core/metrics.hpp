@@ -159,6 +159,8 @@ struct HandlerMetrics {
 
     Counter& attempt(AttemptOutcome outcome) { return attempts[static_cast<std::size_t>(outcome)]; }
 
+    Counter invalid_actions;  // call-control commands that were none
+
     // Worker processes; none of another type of handler.
     Gauge workers_configured, workers_up;
     Counter worker_restarts;
@@ -192,6 +194,24 @@ struct JournalMetrics {
     DiskHistogram checkpoint_seconds;
 };
 
+/// What became of a call-control command.
+enum class ActionOutcome {
+    sent,     // the platform took it
+    refused,  // it did not
+    failed,   // no answer came: it may have been carried out
+    expired,  // not sent within its time to live
+    dropped,  // never sent: too many were queued, or the call had ended
+};
+
+struct ActionMetrics {
+    static constexpr std::size_t kTypes = 4;  // CallCommand::Type
+    static constexpr std::size_t kOutcomes = 5;
+    std::array<std::array<Counter, kOutcomes>, kTypes> ended;
+    Gauge pending;            // queued or in flight
+    Counter rate_limited;     // 429s
+    AnswerHistogram seconds;  // of those sent, from when they were asked for
+};
+
 struct ConnectionMetrics {
     Gauge open;
     Counter accepted;
@@ -202,6 +222,12 @@ struct ReloadMetrics {
     Counter succeeded, failed;
     Gauge last_succeeded;  // 0 or 1; the start counts
     Gauge last_success_at_ms;
+};
+
+/// Calls that are known of.
+struct CallMetrics {
+    std::array<Gauge, 5> by_state;             // by CallState
+    Counter forgotten_full, forgotten_silent;  // before they had ended
 };
 
 /// One T for each name that was ever asked for; none is moved or goes away. A list that is only added
@@ -256,6 +282,8 @@ public:
     JournalMetrics journal;
     ConnectionMetrics connections;
     ReloadMetrics reloads;
+    ActionMetrics actions;
+    CallMetrics calls;
     Counter out_of_order;  // events that would have moved a call's state back
     Gauge started_at_ms;
 

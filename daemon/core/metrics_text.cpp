@@ -1,5 +1,8 @@
 #include "daemon/core/metrics.hpp"
 
+#include "daemon/core/call_command.hpp"
+#include "daemon/core/call_state.hpp"
+
 #include <charconv>
 #include <utility>
 
@@ -14,6 +17,10 @@ constexpr std::array kEvents{
 constexpr std::array kOutcomes{"delivered"sv, "failed"sv, "dead"sv};
 constexpr std::array kFailures{"full"sv, "read-only"sv, "locked"sv, "io"sv, "corrupted"sv, "other"sv};
 constexpr std::size_t kFirstWaitedFor = 1, kLastWaitedFor = 2;  // of kEvents
+
+// ActionOutcome, in its order.
+constexpr std::array<std::string_view, ActionMetrics::kOutcomes> kActionOutcomes{"sent", "refused", "failed",
+                                                                                 "expired", "dropped"};
 
 std::string text_of(std::integral auto number) { return std::to_string(number); }
 
@@ -52,8 +59,10 @@ public:
     std::string text() && {
         process();
         requests();
+        calls();
         answers();
         deliveries();
+        actions();
         workers();
         journal();
         return std::move(out_);
@@ -114,8 +123,10 @@ private:
 
     void process();
     void requests();
+    void calls();
     void answers();
     void deliveries();
+    void actions();
     void workers();
     void journal();
 
@@ -171,6 +182,15 @@ void MetricsText::requests() {
         all_.out_of_order);
 }
 
+void MetricsText::calls() {
+    family("calls", "gauge", "Calls known of by state; one that has ended is kept for ten minutes.");
+    for (std::size_t i = 0; i < all_.calls.by_state.size(); ++i)
+        sample(label("state", name_of(static_cast<CallState>(i))), all_.calls.by_state[i]);
+    family("calls_forgotten_total", "counter", "Calls forgotten before they had ended, by reason.");
+    sample(label("reason", "full"), all_.calls.forgotten_full);
+    sample(label("reason", "silent"), all_.calls.forgotten_silent);
+}
+
 void MetricsText::answers() {
     by_waited_for("answer_duration_seconds", "histogram",
                   "From a request's first byte to the answer, per tool call.",
@@ -222,6 +242,24 @@ void MetricsText::deliveries() {
                plain(&HandlerMetrics::attempt_seconds));
     by_handler("delivery_duration_seconds", "histogram", "Deliveries, from receipt of the event to success.",
                plain(&HandlerMetrics::delivery_seconds));
+}
+
+void MetricsText::actions() {
+    const ActionMetrics& actions = all_.actions;
+    family("actions_total", "counter", "Call-control commands by type and by what became of them.");
+    for (std::size_t t = 0; t < ActionMetrics::kTypes; ++t)
+        for (std::size_t o = 0; o < kActionOutcomes.size(); ++o)
+            sample(label("type", name_of(static_cast<CallCommand::Type>(t))) + ',' +
+                       label("outcome", kActionOutcomes[o]),
+                   actions.ended[t][o]);
+    one("actions_pending", "gauge", "Call-control commands that wait or are being sent.", actions.pending);
+    one("action_duration_seconds", "histogram", "Commands sent, from when they were asked for to the answer.",
+        actions.seconds);
+    one("platform_rate_limited_total", "counter", "Commands that the platform answered with 429.",
+        actions.rate_limited);
+    by_handler(
+        "actions_invalid_total", "counter", "Actions in answers that were no commands.",
+        [this](const std::string& handler, const HandlerMetrics& m) { sample(handler, m.invalid_actions); });
 }
 
 void MetricsText::workers() {

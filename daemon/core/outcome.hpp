@@ -6,11 +6,13 @@
 // Source: Flireo protocol reference, 1.2 (field map), 3.1 (assistant-request replies), 3.3
 // (tool-calls replies), 9 (legacy replies).
 
+#include "daemon/core/call_command.hpp"
 #include "daemon/core/event.hpp"
 
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hookswitch {
 
@@ -19,6 +21,7 @@ namespace hookswitch {
 /// 3.1 for an assistant-request. Empty: nothing to say (the built-in answer is given).
 struct Outcome {
     std::string reply;
+    std::vector<CallCommand> actions = {};  // for the event's call, in order
 };
 
 /// The body for an assistant-request: known keys are respelled for `dialect`, everything the user

@@ -27,6 +27,27 @@ Result<std::string> percent_decode(std::string_view text) {
     return decoded;
 }
 
+std::string percent_encode(std::string_view text) {
+    constexpr std::string_view kPlain =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";  // RFC 3986, unreserved
+    constexpr char kHex[] = "0123456789ABCDEF";
+    std::string encoded;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (kPlain.find(c) != std::string_view::npos)
+            encoded += c;
+        else
+            encoded.append({'%', kHex[byte >> 4], kHex[byte & 15]});
+    }
+    return encoded;
+}
+
+Result<std::string> path_segment(std::string_view parameter) {
+    if (parameter.empty() || parameter == "." || parameter == "..")
+        return fail(Errc::bad_request, "'" + std::string(parameter) + "' is not an id");
+    return percent_encode(parameter);
+}
+
 Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view query) {
     std::vector<std::pair<std::string, std::string>> parameters;
     while (!query.empty()) {

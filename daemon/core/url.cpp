@@ -1,5 +1,7 @@
 #include "daemon/core/url.hpp"
 
+#include "daemon/core/address.hpp"
+
 #include <algorithm>
 
 namespace hookswitch {
@@ -49,6 +51,13 @@ std::string Url::peer() const {
     const bool ipv6 = host.find(':') != std::string::npos;
     const bool usual = port == (scheme == Scheme::http ? "80" : "443");
     return (ipv6 ? "[" + host + "]" : host) + (usual ? "" : ":" + port);
+}
+
+bool Url::is_local() const {
+    static const Network four = *Network::parse("127.0.0.0/8"), six = *Network::parse("::1/128");
+    if (scheme == Scheme::unix_socket || host == "localhost") return true;
+    const auto address = Address::parse(host);
+    return address && (four.contains(*address) || six.contains(*address));
 }
 
 Result<Url> parse_url(std::string_view text) {

@@ -19,6 +19,9 @@ struct Url {
 
     /// "127.0.0.1:8080", "[::1]:8080", "unix:/run/x.sock": the peer, for messages.
     std::string peer() const;
+
+    /// A Unix socket, a loopback address or "localhost": nobody on the way can listen.
+    bool is_local() const;
 };
 
 /// "http://host[:port][/path]", "https://...", or "unix:/path/to/socket[:/path]".

@@ -50,11 +50,10 @@ std::string cut_message(std::string_view text) {
     return std::string(text.substr(0, end)) + "...";
 }
 
-std::size_t count_of(const std::optional<dom::element>& actions) {
-    if (!actions) return 0;
-    dom::array list;
-    if (actions->get(list)) return 1;  // of the wrong shape, but meant to act: worth a warning
-    return list.size();
+// `frame` is what `actions` is a member of.
+CallCommands read_actions(const Json& frame, const std::optional<dom::element>& actions) {
+    if (!actions) return {};
+    return parse_call_commands(frame.child("actions", *actions));
 }
 
 WorkerFailure read_error(std::string id, dom::element error) {
@@ -67,7 +66,7 @@ WorkerFailure read_error(std::string id, dom::element error) {
     return {std::move(id), cut_message(message), retry};
 }
 
-WorkerFrame read_answer(const Members& members) {
+WorkerFrame read_answer(const Json& frame, const Members& members) {
     std::string_view text;
     if (members.id->get(text)) return Garbage{"id is not a string"};
     std::string id(text);
@@ -77,7 +76,7 @@ WorkerFrame read_answer(const Members& members) {
     if (!members.reply && members.unknown)
         return WorkerFailure{std::move(id), "its answer has neither reply nor error", true};
 
-    WorkerAnswer answer{std::move(id), {}, count_of(members.actions)};
+    WorkerAnswer answer{std::move(id), {}, read_actions(frame, members.actions)};
     if (members.reply) append_json(answer.reply, *members.reply);
     return answer;
 }
@@ -88,11 +87,13 @@ WorkerFrame read_frame(Result<Document> doc) {
     if (doc->root().get(frame)) return Garbage{"not a JSON object"};
 
     const Members members(frame);
-    if (members.id) return read_answer(members);
+    const Json root(*doc);
+    if (members.id) return read_answer(root, members);
     if (members.call) {
         std::string_view call;
         if (members.call->get(call)) return Garbage{"call is not a string"};
-        return WorkerActions{std::string(call), count_of(members.actions)};
+        if (call.empty()) return Garbage{"call is empty"};
+        return WorkerActions{std::string(call), read_actions(root, members.actions)};
     }
     Handshake handshake;
     if (members.handshake && !members.handshake->get(handshake.version)) return handshake;

@@ -4,6 +4,8 @@
 // its bytes into lines, parse_worker_frame says what a line means. A worker is trusted to run, not
 // to be correct: every line it can write is one of the frames below.
 
+#include "daemon/core/call_command.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -78,8 +80,8 @@ struct Handshake {
 
 struct WorkerAnswer {
     std::string id;
-    std::string reply;        // compact JSON object; empty: nothing to say
-    std::size_t actions = 0;  // how many call-control commands came with it
+    std::string reply;  // compact JSON object; empty: nothing to say
+    CallCommands actions;
 };
 
 /// The worker says that it could not decide, or its answer has the wrong shape.
@@ -92,7 +94,7 @@ struct WorkerFailure {
 /// Commands of work that outlived its reply.
 struct WorkerActions {
     std::string call;
-    std::size_t actions = 0;
+    CallCommands actions;
 };
 
 struct Garbage {

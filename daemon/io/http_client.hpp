@@ -1,11 +1,12 @@
 #pragma once
 
-// An HTTP/1.1 client for posting to one place: http://, https:// (certificates are always checked)
-// or a Unix socket.
+// An HTTP/1.1 client for requests to one place: http://, https:// (TLS 1.2 or later; certificates are
+// always checked) or a Unix socket. Proxies are used as the environment says (core/http_proxy.hpp).
 //
-// Connections are kept and used again. A kept connection that turns out to have been closed by the
-// peer before it said a word is replaced and the request is sent once more; a request is never
-// repeated for any other reason.
+// Connections are kept and used again, unless the peer has closed them in the meantime. If it closes one
+// just when it is used again, before it said a word, the request may or may not have been carried out: it
+// is sent once more if that does no harm (GET, PUT, DELETE; RFC 9110, 9.2.2) or if nothing of it was
+// sent. A request is never repeated for any other reason.
 
 #include "daemon/core/result.hpp"
 #include "daemon/core/url.hpp"
@@ -16,6 +17,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,29 +27,39 @@ namespace hookswitch {
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
+/// Whether a request with this method may be carried out twice.
+bool is_idempotent(std::string_view method);
+
 class HttpClient {
 public:
     struct Settings {
         std::filesystem::path ca_file;              // PEM, instead of the system's authorities; empty: those
         std::chrono::milliseconds timeout{30'000};  // of one request, connecting included
+        // Of name, TCP, proxy and TLS; none: only the other one counts.
+        std::optional<std::chrono::milliseconds> connect_timeout = std::nullopt;
     };
 
     struct Request {
         std::string target;   // begins with '/'
         HttpHeaders headers;  // besides Host and Content-Length
         std::string body;
+        std::string method = "POST";  // not HEAD, whose answers have a length but no body
+        // If it has not been sent by then, it is not sent: Errc::deadline_exceeded.
+        std::optional<std::chrono::steady_clock::time_point> send_by = std::nullopt;
     };
 
     struct Reply {
         int status = 0;
         HttpHeaders headers;
         std::string body;
+        std::string reason;  // of the status line
 
         /// The first field of that name, in any case; empty if there is none.
         std::string_view header(std::string_view name) const;
     };
 
-    /// `executor` runs one thread; the client is used on it alone. Fails if ca_file cannot be read.
+    /// `executor` runs one thread; the client is used on it alone. Fails if ca_file cannot be read, or
+    /// the environment names a proxy that cannot be used.
     static Result<HttpClient> make(boost::asio::any_io_executor executor, Url url, Settings settings);
 
     HttpClient(HttpClient&&) noexcept;
@@ -56,9 +68,11 @@ public:
     /// Opens a connection and keeps it for the first request, to find out early that it can.
     boost::asio::awaitable<Result<>> connect();
 
-    /// Any number at once, each on a connection of its own. The client must outlive the call.
-    /// Errc::deadline_exceeded after the timeout; otherwise the code of the system, TLS or Beast.
-    boost::asio::awaitable<Result<Reply>> post(Request request);
+    /// Any number at once, each on a connection of its own. The client must outlive the call. `sent`, if
+    /// given, tells afterwards whether the request may have arrived; it is for those who got no reply.
+    /// Errc::deadline_exceeded after a time limit; otherwise the code of the system, TLS or Beast. A
+    /// reply that was cut short is an error.
+    boost::asio::awaitable<Result<Reply>> send(Request request, bool* sent = nullptr);
 
 private:
     struct Impl;

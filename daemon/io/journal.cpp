@@ -40,6 +40,15 @@ void Journal::record(DeliveryRecord record) {
     writer_->push(std::move(record), bytes);
 }
 
+void Journal::append(std::vector<CommandRecord> commands, const boost::asio::any_io_executor& executor,
+                     CommandsStored done) {
+    std::size_t bytes = 0;
+    for (const CommandRecord& command : commands) bytes += sizeof command + command.body.size();
+    writer_->push(Writer::Commands{std::move(commands), executor, std::move(done), {}}, bytes);
+}
+
+void Journal::ended(CommandEnd end) { writer_->push(std::move(end), sizeof end); }
+
 void Journal::delivered_before(std::int64_t seq) { writer_->push(Writer::Mark{seq}, 0); }
 
 void Journal::on_commit(const boost::asio::any_io_executor& executor, Delivery deliver) {

@@ -74,6 +74,27 @@ struct DeliveryRecord {
     std::optional<Milliseconds> next_at;  // when failed: the next attempt
 };
 
+/// A call-control command that was asked for. Text is as it is sent: it may be about a person.
+struct CommandRecord {
+    std::string call, event, by;  // event: id of the one that it came with, or empty; by: who asked
+    Milliseconds at;              // when
+    std::string type, body;
+};
+
+/// What became of it.
+struct CommandEnd {
+    std::int64_t n = 0;
+    Milliseconds at;
+    std::string state;  // sent, refused, failed (it may have been carried out), expired, dropped
+    int status = 0;     // HTTP; 0: none came
+    std::string why;    // not of what was sent
+};
+
+/// One that nothing is known of yet.
+struct OpenCommand : CommandRecord {
+    std::int64_t n = 0;
+};
+
 /// A delivery that failed before and will be tried again.
 struct WaitingDelivery {
     std::int64_t seq = 0;
@@ -121,6 +142,14 @@ public:
     void answered(const std::shared_ptr<Ticket>& ticket, JournalAnswer answer);
 
     void record(DeliveryRecord record);
+
+    using CommandsStored = std::function<void(Result<std::vector<std::int64_t>> numbers)>;
+
+    /// Stores commands before they are carried out. `done` is called on `executor` as append()'s is,
+    /// with a number for each.
+    void append(std::vector<CommandRecord> commands, const boost::asio::any_io_executor& executor,
+                CommandsStored done);
+    void ended(CommandEnd end);
 
     /// Every event with a smaller seq is delivered, or is waiting or dead on record.
     void delivered_before(std::int64_t seq);

@@ -1,6 +1,7 @@
 #include "daemon/io/journal_backlog.hpp"
 
 #include "daemon/core/lines.hpp"
+#include "daemon/io/journal_command.hpp"
 #include "daemon/io/journal_entry.hpp"
 #include "daemon/io/journal_schema.hpp"
 #include "daemon/io/sqlite.hpp"
@@ -43,6 +44,18 @@ constexpr std::string_view kNewest = "SELECT seq FROM event ORDER BY seq DESC LI
 constexpr std::string_view kPage =
     "WHERE seq >= ?1 AND handlers <> '' AND instr(char(10)||handlers||char(10), char(10)||?2||char(10)) > 0 "
     "AND NOT EXISTS(SELECT 1 FROM attempt a WHERE a.seq = event.seq AND a.handler = ?2) ORDER BY seq";
+
+// Rows from the newest on, of which the first column is the time, until `each` returns false.
+template <class Each>
+Result<> read_back(sqlite::Statement& rows, Milliseconds since, Each each) {
+    for (std::size_t older = 0;;) {
+        TRY(const bool row, rows.step());
+        if (!row) return {};
+        // The clock may have been set back and forth: some older ones do not mean that all are.
+        if (rows.time(0) < since && ++older > kOlder) return {};
+        if (rows.time(0) >= since && !each()) return {};
+    }
+}
 
 }  // namespace
 
@@ -152,20 +165,38 @@ Result<> JournalBacklog::recent(Milliseconds since, std::size_t limit,
                                 const std::function<void(const RecentEvent&)>& each) {
     TRY(auto rows,
         reader_->database.prepare(
-            "SELECT dedupe, received_at, type, e.status, call, handlers IS NULL, a.body FROM event e "
+            "SELECT received_at, dedupe, handlers IS NULL, a.body FROM event e "
             "LEFT JOIN answer a ON a.seq = e.seq AND e.handlers IS NULL ORDER BY e.seq DESC LIMIT ?"));
     rows.bind(1, static_cast<std::int64_t>(limit));
-    for (std::size_t older = 0;;) {
-        TRY(const bool row, rows.step());
-        if (!row) return {};
-        // The clock may have been set back and forth: some older ones do not mean that all are.
-        if (rows.time(1) < since && ++older > kOlder) return {};
-        if (rows.time(1) < since) continue;
-        RecentEvent event{rows.text(0), rows.time(1), rows.text(2), rows.text(3), rows.text(4), {}, false};
-        event.waited_for = rows.integer(5) != 0;
-        if (!rows.is_null(6)) event.answer = rows.text(6);
+    return read_back(rows, since, [&] {
+        RecentEvent event{rows.text(1), rows.time(0), {}, rows.integer(2) != 0};
+        if (!rows.is_null(3)) event.answer = rows.text(3);
         each(event);
-    }
+        return true;
+    });
+}
+
+Result<> JournalBacklog::recent_of_calls(Milliseconds since, std::size_t limit,
+                                         const std::function<bool(const RecentCallEvent&)>& each) {
+    TRY(auto rows,
+        reader_->database.prepare(
+            "SELECT received_at, type, status, call, caller, called, source, dialect, size, encoding, "
+            "CASE WHEN type <> 'end-of-call-report' THEN body END FROM event ORDER BY seq DESC LIMIT ?"));
+    rows.bind(1, static_cast<std::int64_t>(limit));
+    const auto body = [&rows]() -> std::optional<std::string> {
+        if (rows.is_null(10)) return std::nullopt;
+        auto text = decompress(rows.text(10), static_cast<Encoding>(rows.integer(9)),
+                               static_cast<std::size_t>(rows.integer(8)));
+        return text ? std::optional(*std::move(text)) : std::nullopt;
+    };
+    return read_back(rows, since, [&] {
+        return each({rows.time(0), rows.text(1), rows.text(2), rows.text(3), rows.text(4), rows.text(5),
+                     rows.text(6), rows.text(7), body});
+    });
+}
+
+Result<std::vector<OpenCommand>> JournalBacklog::open_commands() {
+    return hookswitch::open_commands(reader_->database);
 }
 
 void JournalBacklog::page(std::string handler, std::int64_t from, std::size_t limit, std::size_t bytes,

@@ -35,13 +35,20 @@ struct BacklogPage {
     bool at_end = false;             // `read_to` was the newest event
 };
 
-/// One event of the recent past, as duplicates and calls are recognised by it.
+/// One event of the recent past, as duplicates are recognised by it.
 struct RecentEvent {
     std::string_view dedupe;  // 16 bytes
     Milliseconds received_at;
-    std::string_view type, status, call;
     std::optional<std::string_view> answer;  // of a waited-for event
     bool waited_for = false;
+};
+
+/// The same, as its call is. Empty: the event had none.
+struct RecentCallEvent {
+    Milliseconds received_at;
+    std::string_view type, status, call, caller, called, source, dialect;
+    /// The whole event; nullopt: erased, damaged, or a report, which is large and comes when a call is over.
+    std::function<std::optional<std::string>()> body;
 };
 
 /// What deliveries go on with after a start.
@@ -61,6 +68,12 @@ public:
     /// Newest first, down to `since`, at most `limit`.
     Result<> recent(Milliseconds since, std::size_t limit,
                     const std::function<void(const RecentEvent&)>& each);
+    /// The same, until `each` returns false.
+    Result<> recent_of_calls(Milliseconds since, std::size_t limit,
+                             const std::function<bool(const RecentCallEvent&)>& each);
+
+    /// Commands that nothing is known of, in order.
+    Result<std::vector<OpenCommand>> open_commands();
 
     // Later, on the thread; `done` is called on `executor`.
 

@@ -1,6 +1,7 @@
 #include "daemon/io/journal_purge.hpp"
 
 #include "daemon/core/search_index.hpp"
+#include "daemon/io/journal_command.hpp"
 #include "daemon/io/journal_schema.hpp"
 #include "daemon/io/journal_table.hpp"
 
@@ -172,6 +173,14 @@ Result<> erase(sqlite::Database& database, std::span<const std::int64_t> seqs) {
     return drop_buckets_before_oldest(database);
 }
 
+// Commands go with the events of their time.
+Result<> erase_old_commands(sqlite::Database& database, std::optional<Milliseconds> before) {
+    TRY(const auto oldest, database.integer("SELECT received_at FROM event ORDER BY seq LIMIT 1"));
+    if (oldest) before = Milliseconds(milliseconds(*oldest));
+    if (!before) return {};
+    return erase_commands_before(database, *before);
+}
+
 // Reports that are to lose their bodies, and where the next step goes on.
 Result<std::vector<Victim>> due_reports(sqlite::Database& database, const PurgeLimits& limits,
                                         Milliseconds now, std::int64_t& next, bool& more) {
@@ -217,6 +226,7 @@ Result<PurgeStep> erase_due(sqlite::Database& database, const PurgeLimits& limit
     if (!before && !too_large) return step;
     TRY(const auto victims, due(database, limits, too_large ? std::nullopt : before, now, step));
     if (auto r = erase(database, seqs_of(victims)); !r) return r.error();
+    if (auto r = erase_old_commands(database, before); !r) return r.error();
     note(step, victims);
     return step;
 }

@@ -169,6 +169,10 @@ Result<std::optional<StoredEvent>> JournalReader::load(std::string_view id) {
     return std::optional(std::move(found.front()));
 }
 
+Result<std::vector<StoredCommand>> JournalReader::commands(std::string_view call) {
+    return commands_of_call(state_->database, call);
+}
+
 Result<std::int64_t> JournalReader::newest() {
     TRY(const auto seq, state_->database.integer("SELECT seq FROM event ORDER BY seq DESC LIMIT 1"));
     return seq.value_or(0);

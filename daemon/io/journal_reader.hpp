@@ -8,6 +8,7 @@
 
 #include "daemon/core/iso_time.hpp"
 #include "daemon/core/result.hpp"
+#include "daemon/io/journal_command.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -94,6 +95,9 @@ public:
     /// One event; nullopt: there is none. The id may be that of a part, ID.n.
     Result<std::optional<StoredEvent>> load(std::int64_t seq);
     Result<std::optional<StoredEvent>> load(std::string_view id);
+
+    /// The call-control commands of a call, in the order in which they were asked for.
+    Result<std::vector<StoredCommand>> commands(std::string_view call);
 
     /// The seq of the last event; 0: there is none.
     Result<std::int64_t> newest();

@@ -103,6 +103,8 @@ Result<> JournalRows::prepare() {
         {&bucket_, "INSERT OR REPLACE INTO bucket VALUES(?,?,?)"},
         {&slice_, "INSERT OR REPLACE INTO search VALUES(?,?)"},
         {&meta_, "INSERT OR REPLACE INTO meta VALUES(?,?)"},
+        {&command_, "INSERT INTO command(call, event, by, at, type, body) VALUES(?,?,?,?,?,?)"},
+        {&command_end_, "UPDATE command SET ended_at=?2, state=?3, status=?4, why=?5 WHERE n=?1"},
         {&exists_, "SELECT 1 FROM event WHERE seq=?"},
         {&redelivery_,
          "SELECT r.n, r.seq, r.handler, e.call, (SELECT max(attempt) FROM attempt a WHERE a.seq=r.seq AND "
@@ -170,6 +172,25 @@ Result<> JournalRows::insert(Bucket& bucket) {
     for (const std::string& entries : bucket.index.slices())
         if (auto r = slice_.bind(1, slice++).bind_blob(2, entries).run(); !r) return r;
     return bucket_.bind(1, bucket.number).bind(2, bucket.first_at).bind(3, bucket.last_at).run();
+}
+
+Result<std::vector<std::int64_t>> JournalRows::insert(const std::vector<CommandRecord>& commands) {
+    std::vector<std::int64_t> numbers;
+    for (const CommandRecord& command : commands) {
+        command_.bind(1, command.call);
+        command.event.empty() ? command_.bind_null(2) : command_.bind(2, command.event);
+        command_.bind(3, command.by).bind(4, command.at).bind(5, command.type).bind(6, command.body);
+        if (auto r = command_.run(); !r) return r.error();
+        numbers.push_back(sqlite3_last_insert_rowid(database_.handle()));
+    }
+    return numbers;
+}
+
+Result<> JournalRows::insert(const CommandEnd& end) {
+    command_end_.bind(1, end.n).bind(2, end.at).bind(3, end.state);
+    end.status == 0 ? command_end_.bind_null(4) : command_end_.bind(4, std::int64_t{end.status});
+    end.why.empty() ? command_end_.bind_null(5) : command_end_.bind(5, end.why);
+    return command_end_.run();
 }
 
 Result<> JournalRows::set(std::string_view key, std::int64_t value) {

@@ -42,6 +42,8 @@ public:
     Result<> insert(std::int64_t seq, const JournalAnswer& answer);
     Result<> insert(const DeliveryRecord& record);
     Result<> insert(Bucket& bucket);
+    Result<std::vector<std::int64_t>> insert(const std::vector<CommandRecord>& commands);
+    Result<> insert(const CommandEnd& end);
     Result<> set(std::string_view key, std::int64_t value);
 
     /// Turns what `events redeliver` asks for into waiting deliveries, in a transaction of its own.
@@ -54,7 +56,7 @@ private:
     sqlite::Database database_;
     std::int64_t page_size_ = 0;
     sqlite::Statement segment_, answer_, attempt_, unsettled_, settled_, bucket_, slice_, meta_;
-    sqlite::Statement redelivery_, exists_;
+    sqlite::Statement redelivery_, exists_, command_, command_end_;
 };
 
 }  // namespace hookswitch

@@ -58,6 +58,22 @@ DROP TABLE event_1;
 CREATE TABLE redelivery(
     n INTEGER PRIMARY KEY, seq INTEGER NOT NULL, handler TEXT NOT NULL, requested_at INTEGER NOT NULL);
 )"),
+    // Call-control commands and what became of them. The index has the few that nothing is known of.
+    std::string_view(R"(
+CREATE TABLE command(
+    n INTEGER PRIMARY KEY AUTOINCREMENT,  -- in the order in which they were asked for
+    call TEXT NOT NULL,
+    event TEXT,                  -- id of the event that it came with
+    by TEXT NOT NULL,            -- "handler NAME", "operator"
+    at INTEGER NOT NULL,
+    type TEXT NOT NULL, body TEXT NOT NULL,  -- as it is sent
+    ended_at INTEGER,            -- NULL: nothing is known yet
+    state TEXT,                  -- sent, refused, failed, expired, dropped
+    status INTEGER,              -- HTTP
+    why TEXT);
+CREATE INDEX command_open ON command(n) WHERE ended_at IS NULL;
+CREATE INDEX command_of_call ON command(call);
+)"),
 };
 
 Result<std::int64_t> pragma(sqlite::Database& database, const char* name) {

@@ -33,6 +33,15 @@ Error unavailable(std::string_view why) { return fail(Errc::unavailable, "journa
 // How long a record waits for which nobody waits.
 constexpr auto kLazy = std::chrono::milliseconds(20);
 
+// Where somebody waits for this to be on disk; null: nobody does.
+const asio::any_io_executor* waits_on(const auto& op) {
+    const auto executor_of = [](const auto& o) -> const asio::any_io_executor* {
+        if constexpr (requires { o.done; }) return o.done ? &o.executor : nullptr;
+        return nullptr;
+    };
+    return std::visit(executor_of, op);
+}
+
 }  // namespace
 
 Journal::Writer::Writer(const JournalSettings& settings, JournalMetrics& metrics)
@@ -87,15 +96,16 @@ void Journal::Writer::push(Op op, std::size_t bytes) {
     bool wake = false;
     {
         const std::lock_guard lock(mutex_);
-        const auto* event = std::get_if<Event>(&op);
-        if (event && dead_)  // the answer comes at once, not after a turn of the thread
+        const bool new_one = std::holds_alternative<Event>(op) || std::holds_alternative<Commands>(op);
+        if (new_one && dead_)  // the answer comes at once, not after a turn of the thread
             refused = "failed; see the log; a restart is needed";
-        else if (!std::holds_alternative<DeliveryRecord>(op) && queued_bytes_ > 0 &&
-                 queued_bytes_ + bytes > kMostQueued)
+        else if (!std::holds_alternative<DeliveryRecord>(op) && !std::holds_alternative<CommandEnd>(op) &&
+                 queued_bytes_ > 0 && queued_bytes_ + bytes > kMostQueued)
             refused = "the disk does not keep up";
         if (refused.empty()) {
-            if (event && event->done && std::ranges::find(gathering_, event->executor) == gathering_.end())
-                gathering = gathering_.emplace_back(event->executor);
+            const auto* waits = waits_on(op);
+            if (waits && std::ranges::find(gathering_, *waits) == gathering_.end())
+                gathering = gathering_.emplace_back(*waits);
             wake = queue_.empty() && gathering_.empty();
             queue_.push_back(std::move(op));
             queued_bytes_ += bytes;
@@ -104,7 +114,8 @@ void Journal::Writer::push(Op op, std::size_t bytes) {
     if (gathering) asio::post(gathering, [this] { gathered(); });
     if (wake) wake_.notify_one();
     if (refused.empty()) return;
-    if (!std::holds_alternative<Event>(op)) return metrics_.lost_records.add();
+    if (!std::holds_alternative<Event>(op) && !std::holds_alternative<Commands>(op))
+        return metrics_.lost_records.add();
     std::vector<Op> ops;
     ops.push_back(std::move(op));
     refuse(std::move(ops), unavailable(refused));
@@ -202,6 +213,11 @@ Result<> Journal::Writer::write(Op& op) {
                    : Result<>();
     if (const auto* record = std::get_if<DeliveryRecord>(&op))
         return still_stored(record->seq) ? rows_->insert(*record) : Result<>();
+    if (auto* commands = std::get_if<Commands>(&op)) {
+        TRY(commands->numbers, rows_->insert(commands->records));
+        return {};
+    }
+    if (const auto* end = std::get_if<CommandEnd>(&op)) return rows_->insert(*end);
     return rows_->set("delivered_before", std::get<Mark>(op).delivered_before);
 }
 
@@ -224,6 +240,7 @@ void Journal::Writer::committed(std::vector<Op>& ops) {
     std::size_t count = 0, bytes = 0;
     events.reserve(ops.size());
     for (Op& op : ops) {
+        if (auto* commands = std::get_if<Commands>(&op)) answer(*commands, commands->numbers);
         auto* event = std::get_if<Event>(&op);
         if (!event) continue;
         ++count;
@@ -269,13 +286,23 @@ void Journal::Writer::answer(std::vector<Event> events) {
         });
 }
 
+void Journal::Writer::answer(Commands& commands, Result<std::vector<std::int64_t>> numbers) {
+    asio::post(commands.executor, [done = std::move(commands.done), numbers = std::move(numbers)]() mutable {
+        done(std::move(numbers));
+    });
+}
+
 // Events are refused; everything else is about events that are safe, and is kept for the next commit.
 void Journal::Writer::refuse(std::vector<Op> ops, const Error& why) {
     std::vector<Event> events;
     for (Op& op : ops) {
         auto* event = std::get_if<Event>(&op);
-        const auto* answer = std::get_if<Answer>(&op);
-        if (!event && !dead_ && (!answer || answer->ticket->seq > 0)) retained_.push_back(std::move(op));
+        const auto* answered = std::get_if<Answer>(&op);
+        if (auto* commands = std::get_if<Commands>(&op)) {
+            answer(*commands, why);
+            continue;
+        }
+        if (!event && !dead_ && (!answered || answered->ticket->seq > 0)) retained_.push_back(std::move(op));
         if (!event) continue;
         metrics_.refused.add();
         event->seq = why;

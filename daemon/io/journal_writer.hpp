@@ -44,7 +44,13 @@ public:
     struct Mark {
         std::int64_t delivered_before;
     };
-    using Op = std::variant<Event, Answer, DeliveryRecord, Mark>;
+    struct Commands {
+        std::vector<CommandRecord> records;
+        boost::asio::any_io_executor executor;
+        CommandsStored done;
+        std::vector<std::int64_t> numbers;  // once written
+    };
+    using Op = std::variant<Event, Answer, DeliveryRecord, Mark, Commands, CommandEnd>;
 
     void push(Op op, std::size_t bytes);
     void on_commit(const boost::asio::any_io_executor& executor, Delivery deliver);
@@ -71,6 +77,7 @@ private:
     bool still_stored(std::int64_t seq);
     void committed(std::vector<Op>& ops);
     void refuse(std::vector<Op> ops, const Error& why);
+    static void answer(Commands& commands, Result<std::vector<std::int64_t>> numbers);
     void index(const Event& event);
     Result<> read_buckets();
     Result<> notice_others();

@@ -6,6 +6,7 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -126,6 +127,13 @@ Result<std::vector<Listener>> open_listeners(asio::io_context& context, std::str
     if (listen.starts_with(kUnix))
         return listen_unix(context, std::string(listen.substr(kUnix.size())), unix_mode);
     return listen_tcp(context, std::string(listen));
+}
+
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace hookswitch

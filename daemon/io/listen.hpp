@@ -32,4 +32,7 @@ struct Listener {
 Result<std::vector<Listener>> open_listeners(boost::asio::io_context& context, std::string_view listen,
                                              mode_t unix_mode = 0666);
 
+/// Every connection is a descriptor; the soft limit of 1024 is meant for programs that use select().
+void raise_descriptor_limit();
+
 }  // namespace hookswitch

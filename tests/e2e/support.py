@@ -55,10 +55,12 @@ def _section(title, entries):
     return title + "\n" + "".join(f"{_key(k)} = {toml(v)}\n" for k, v in entries.items()) + "\n"
 
 
+API_KEY = "fl_test_4c1f"  # of [platform]
+
 DURABLE = {"sync": "full"}  # [journal] of a test that is about the journal; the others do without one
 
 
-def config(*, server=None, admin=None, log=None, journal=None, sources=None, handlers=(), routes=()):
+def config(*, server=None, admin=None, log=None, journal=None, platform=None, sources=None, handlers=(), routes=()):
     """A whole configuration file; each argument adds to or replaces what every test wants."""
     text = _section(
         "[server]", {"listen": ["127.0.0.1:0", "unix:hook.sock"], "threads": 2, **(server or {})}
@@ -67,6 +69,8 @@ def config(*, server=None, admin=None, log=None, journal=None, sources=None, han
         text += _section("[admin]", {"listen": "127.0.0.1:0", **admin})
     text += _section("[log]", {"level": "debug", "format": "json", **(log or {})})
     text += _section("[journal]", {"sync": "off", **(journal or {})})
+    if platform is not None:
+        text += _section("[platform]", {"api_key_file": "api-key", **platform})
     for entry in sources or [source()]:
         text += _section("[[source]]", entry)
     for entry in handlers:
@@ -104,7 +108,7 @@ def await_that(condition, what, timeout=PATIENCE):
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"not in {timeout} s: {what}")
+            raise AssertionError(f"not in {timeout} s: {what() if callable(what) else what}")
         time.sleep(0.005)
 
 
@@ -125,6 +129,7 @@ class Daemon:
     def __init__(self, text, *, files=None, env=None, launcher=(), pass_fds=()):
         self.directory = Path(tempfile.mkdtemp(prefix="hs-"))
         self.write("secret", SECRET)
+        self.write("api-key", API_KEY)
         for name, content in (files or {}).items():
             self.write(name, content)
         self.write("hookswitch.toml", text)

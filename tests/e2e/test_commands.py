@@ -8,7 +8,7 @@ from pathlib import Path
 from deliveries import SECRET
 from support import config, reply, route, run, source, worker
 
-COMMANDS = ("serve", "check", "sign", "verify", "send", "replay", "events")
+COMMANDS = ("serve", "check", "sign", "verify", "send", "replay", "events", "api")
 GOOD = config(handlers=[reply("fixed", {"result": "ok"})], routes=[route("tool-calls", "fixed")])
 
 
@@ -81,12 +81,7 @@ class Check(unittest.TestCase):
 
     def test_what_comes_later_is_refused_by_name(self):
         for text in (
-            GOOD + '[platform]\nbase_url = "https://api.example.com"\n',
-            GOOD.replace('event = "tool-calls"', 'event = "tool-calls"\nlate = "inject"'),
-            *(
-                GOOD + f'[[handler]]\nname = "later"\ntype = "{kind}"\n'
-                for kind in ("exec", "http", "plugin", "control")
-            ),
+            *(GOOD + f'[[handler]]\nname = "later"\ntype = "{kind}"\n' for kind in ("exec", "http", "plugin")),
         ):
             with self.subTest(text):
                 self.assertIn("not in this version", self.faults(text))

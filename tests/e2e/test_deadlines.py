@@ -170,14 +170,6 @@ class Held(unittest.TestCase):
         self.assertLess(asking.seconds, 5, "the deadline of this route is 9.5 s")
         self.assertIn("CRM is down", self.daemon.wait_for("handler.failed", after=mark)["why"])
 
-    def test_actions_are_told_to_be_ignored(self):
-        asking = Timed(self.daemon.tcp, tool_calls("patient"))
-        event = self.control.event()
-        event.answer({"result": "ok"}, actions=[{"type": "say", "content": "One moment."}])
-        self.assertEqual(only_result(asking.answer()), "ok")
-        event.worker.say({"call": event["call"]["id"], "actions": [{"type": "end-call"}]})
-        self.daemon.wait_for("actions.ignored")  # said once in ten seconds, with a count
-
     def test_a_hanging_call_of_a_fan_out_costs_only_itself(self):
         asking = Timed(self.daemon.tcp, tool_calls("healthy", "hang", "patient"))
         for event in (self.control.event(), self.control.event()):

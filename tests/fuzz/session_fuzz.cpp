@@ -134,11 +134,13 @@ private:
     Metrics metrics_;
     Shard shard_{settings_, metrics_};
     Dedupe dedupe_;
-    CallStates calls_;
+    CallRegistry calls_{metrics_.calls};
     std::shared_ptr<Echo> echo_ = std::make_shared<Echo>();
+    std::shared_ptr<Outbox> outbox_ =
+        std::make_shared<Outbox>(shard_.context.get_executor(), nullptr, metrics_, nullptr);
     std::shared_ptr<Delivery> delivery_ =
-        std::make_shared<Delivery>(shard_.context.get_executor(), nullptr, metrics_);
-    Dispatcher dispatcher_{dedupe_, calls_, delivery_, nullptr, metrics_};
+        std::make_shared<Delivery>(shard_.context.get_executor(), nullptr, outbox_, metrics_);
+    Dispatcher dispatcher_{dedupe_, calls_, delivery_, outbox_, nullptr, metrics_};
     int peer_ = -1;
     bool ended_ = false;
     std::string said_;

@@ -67,7 +67,7 @@ protected:
         settings.command = {"python3", "-S", FIXTURES "/../workers/misbehaving.py", start};
     }
 
-    void start() { pool = WorkerPool::start(settings, ctx.get_executor(), metrics); }
+    void start() { pool = WorkerPool::start(settings, ctx.get_executor(), metrics, act); }
 
     void start_ready() {
         start();
@@ -147,6 +147,7 @@ protected:
 
     std::deque<Given> given;  // before all that may answer, to the last
     HandlerMetrics metrics;
+    WorkerPool::Act act;  // set before start()
     boost::asio::io_context ctx{1};
     WorkerSettings settings;
     std::string directory;

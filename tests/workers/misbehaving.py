@@ -121,7 +121,7 @@ def complain(event):
 
 def act(event):
     say({"call": "c9", "actions": [{"type": "say", "content": "Done."}]})
-    say({"id": event["id"], "reply": {"result": 1}, "actions": [{"type": "end"}]})
+    say({"id": event["id"], "reply": {"result": 1}, "actions": [{"type": "end-call"}, {"type": "sing"}]})
 
 
 def leave_child(event):
