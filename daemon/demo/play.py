@@ -1,13 +1,13 @@
-"""Starts the daemon with demo.toml and plays the platform: signs events, posts them, shows the answers.
+"""Starts the daemon and plays a call at it with the local platform; shows what both saw of it.
 
 Called by daemon/run-demo: play.py BINARY [--once]. The daemon logs into a file; the directory of that
-file, with the secret and the bookings, is temporary, and is kept only if something went wrong.
+file, with the secrets and the bookings, is temporary, and is kept only if something went wrong.
 """
 
+import datetime
 import hashlib
 import hmac
 import http.client
-import itertools
 import json
 import os
 import re
@@ -16,15 +16,13 @@ import select
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections import namedtuple
 from pathlib import Path
-
-import call
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -39,25 +37,51 @@ class Failure(Exception):
     """What went wrong, in words for whoever started the demo."""
 
 
+def free_port():
+    with socket.socket() as any_port:
+        any_port.bind(("127.0.0.1", 0))
+        return any_port.getsockname()[1]
+
+
+def write_private(file, text):
+    file.touch(mode=0o600)
+    file.write_text(text)
+
+
+def next_workday():
+    day = datetime.date.today() + datetime.timedelta(days=1)
+    while day.weekday() > 4:
+        day += datetime.timedelta(days=1)
+    return day
+
+
 # ---- the daemon ------------------------------------------------------------------------------------------
 
 
 class Daemon:
     def __init__(self, binary, state):
-        self.binary, self.journal = binary, state / "hookswitch.db"
+        self.binary, self.state, self.journal = binary, state, state / "hookswitch.db"
         self.secret_file, self.log_file = state / "webhook-secret", state / "daemon.log"
-        self.secret = secrets.token_hex(32)
-        self.secret_file.touch(mode=0o600)
-        self.secret_file.write_text(self.secret)
+        self.secret, self.platform = secrets.token_hex(32), f"127.0.0.1:{free_port()}"
+        write_private(self.secret_file, self.secret)
+        write_private(state / "api-key", "fl_test_" + secrets.token_hex(16))
+        self.render()
         try:
             with self.log_file.open("wb") as log:
                 self.process = subprocess.Popen(
-                    [binary, "serve", "-c", str(HERE / "demo.toml")],
-                    env={**os.environ, "HOOKSWITCH_STATE": str(state)},
+                    [binary, "serve", "-c", str(state / "demo.toml")],
+                    env={**os.environ, "HOOKSWITCH_STATE": str(state), "HOOKSWITCH_HANDLERS": str(ROOT / "handlers")},
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     start_new_session=True)  # Ctrl-C is for the player, which then drains the daemon
         except OSError as error:
             raise Failure(f"{binary} cannot be started: {error.strerror}") from None
+
+    def render(self):
+        """Fills in what only this run knows; again when what was edited is to be taken in."""
+        for name in ("demo.toml", "call.toml"):
+            text = (HERE / name).read_text()
+            text = text.replace("@platform@", self.platform).replace("@date@", str(next_workday()))
+            (self.state / name).write_text(text)
 
     def log(self):
         return self.log_file.read_text(errors="replace")
@@ -167,53 +191,86 @@ def show_json(text):
         print(INDENT + paint(part, "cyan"))
 
 
-def show_answer(answer, limit_ms=None):
-    took = f"{answer.ms:.1f} ms" + (f" of {limit_ms} ms" if limit_ms else "")
+def show_answer(answer):
     status = paint(str(answer.status), "green" if answer.status == 200 else "red")
     again = ", X-Hookswitch-Duplicate: true" if answer.duplicate else ""
-    line("hookswitch", f"{status} in {paint(took, 'bold')}{again}")
+    line("hookswitch", f"{status} in {paint(f'{answer.ms:.1f} ms', 'bold')}{again}")
     show_json(answer.text)
 
 
-def heading(number, title, event):
-    title = f"{number}  {title}" if number else title
-    print(f"\n {paint(f'{title:<26}', 'bold')}{paint(event, 'dim')}" if event else f"\n {paint(title, 'bold')}")
+def heading(title, event=""):
+    print(f"\n {paint(f'{title:<40}', 'bold')}{paint(event, 'dim')}" if event else f"\n {paint(title, 'bold')}")
 
 
 # ---- the play --------------------------------------------------------------------------------------------
 
 
-def play_scene(daemon, number, scene, body):
-    heading(number, scene.title, scene.event)
-    says("caller", scene.caller)
-    for tool in scene.members.get("toolCallList", ()):
-        function = tool["function"]
-        line("platform", f"Run the tool {paint(function['name'], 'bold')} with")
-        show_json(json.dumps(function["arguments"]))
-    if scene.asks:
-        line("platform", scene.asks)
-    answer = daemon.post(scene.event, body)
-    show_answer(answer, scene.limit_ms)
-    if answer.status != 200:
-        raise Failure(f"{scene.event} was answered {answer.status} instead of 200")
-    says("assistant", call.spoken(scene, json.loads(answer.text)))
-    return answer
+def show_narrated(text):
+    """One line of what the local platform tells: "5c4d030f  assistant: Hello"."""
+    what = text.split("  ", 1)[-1]
+    who, _, rest = what.partition(": ")
+    if who == "user":
+        says("caller", rest)
+    elif who == "assistant":
+        says("assistant", rest)
+    elif who == "system":
+        line("platform", f"The model is told: {rest}")
+    elif what.startswith("command "):
+        _, kind, body = what.split(" ", 2)
+        line("hookswitch", f"{paint(kind, 'bold')}, by the platform's REST API")
+        show_json(body)
+    else:
+        line("platform", what)
 
 
-def play(daemon, number):
+def play_call(daemon, recording):
+    """The whole call, with what happens as it happens."""
+    state = daemon.state
+    command = [daemon.binary, "simulate", "--listen", daemon.platform, "--api-key-file", state / "api-key",
+               "--to", f"http://{daemon.address}/webhook", "--secret-file", daemon.secret_file,
+               "--scenario", state / "call.toml", "--compare", "--record", recording]
+    with (state / "platform.log").open("wb") as log:
+        player = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
+                                  start_new_session=True)
+        try:
+            summary = False  # follows what happens
+            for text in player.stdout:
+                text = text.rstrip("\n")
+                summary = summary or re.match(r"\d+ calls in ", text)
+                print("  " + paint(text, "dim")) if summary else show_narrated(text)
+            code = player.wait(PATIENCE)
+        finally:
+            if player.poll() is None:
+                player.terminate()
+                player.wait()
+    if code:
+        raise Failure(f"the local platform ended with exit code {code}: {(state / 'platform.log').read_text().strip()}")
+
+
+def deliveries(recording):
+    for text in recording.read_text().splitlines():
+        delivery = json.loads(text)
+        yield delivery, json.loads(delivery["body"])["message"]
+
+
+def play(daemon):
     """The whole call. Then the booking once more, and once by somebody who does not know the secret."""
-    call_id = str(uuid.uuid4())
-    for n, scene in enumerate(call.scenes(number), 1):
-        body = call.body(call_id, scene)
-        answer = play_scene(daemon, n, scene, body)
-        if "book_appointment" in str(scene.members):
-            booking, first = body, answer
+    recording = daemon.state / "call.jsonl"
+    recording.unlink(missing_ok=True)
+    heading("The call", "hookswitch simulate")
+    play_call(daemon, recording)
+    call_id, booking, first = None, None, None
+    for delivery, message in deliveries(recording):
+        call_id = message["call"]["id"]
+        if message["type"] == "tool-calls" and "book_appointment" in delivery["body"]:
+            booking, first = delivery["body"].encode(), delivery["reply"]["body"]
+    show_journal(daemon, call_id)
 
-    heading("", "And when it goes wrong", "")
+    heading("And when it goes wrong")
     line("platform", "The booking once more, in case you missed it.")
     again = daemon.post("tool-calls", booking)
     show_answer(again)
-    if (again.text, again.duplicate) != (first.text, True):
+    if (again.text, again.duplicate) != (first, True):
         raise Failure("the second delivery did not get the first one's answer")
     print(INDENT + paint("The first answer again; the desk was not asked and booked nothing twice.", "dim"))
 
@@ -222,7 +279,6 @@ def play(daemon, number):
     show_answer(refused)
     if refused.status != 401:
         raise Failure(f"a bad signature was answered {refused.status} instead of 401")
-    show_journal(daemon, call_id)
 
 
 def show_journal(daemon, call_id):
@@ -237,7 +293,7 @@ def show_journal(daemon, call_id):
         time.sleep(0.02)  # the records of deliveries are written a moment after them
     else:
         raise Failure("the desk did not get all that it is told")
-    heading("", "The call in the journal", "hookswitch events show")
+    heading("The same call in the daemon's journal", "hookswitch events show")
     for text in shown.stdout.splitlines():
         print("  " + paint(text, "dim"))
 
@@ -253,12 +309,13 @@ def show_what_next(daemon, binary, once):
         ("the answers", ROOT / "handlers/python/desk.py", "edit greet() or add a @tool"),
         ("the people", ROOT / "handlers/python/contacts.json", "who is greeted by name"),
         ("the routes", HERE / "demo.toml", "which event goes to which handler"),
+        ("the call", HERE / "call.toml", "what the caller says, and which tools the model uses"),
         ("how to write one", ROOT / "handlers/README.md", "in Python, Node or anything else"),
         ("the daemon's log", daemon.log_file, "there as long as the demo is up"),
     ]
     rows = [(what, shell_path(path), why) for what, path, why in rows]
     widest = max(len(path) for _, path, _ in rows)
-    heading("", "Your turn", "")
+    heading("Your turn")
     for what, path, why in rows:
         print(f"  {what:<18}{paint(f'{path:<{widest}}', 'cyan')}  {paint(why, 'dim')}")
     print(f"  send your own event{', while the demo is up (without --once)' if once else ''}:")
@@ -271,19 +328,20 @@ def stay_up(daemon):
     """Until Ctrl-C, or the daemon's end. On a terminal, Enter takes in what was edited and plays again."""
     at_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     again = "Enter takes in your edits and plays again, " if at_terminal else ""
-    for number in itertools.count(1):
+    while True:
         print(f"\n Hookswitch stays up at http://{daemon.address}/webhook: {again}Ctrl-C ends it.")
         while not select.select([sys.stdin] if at_terminal else [], [], [], 0.5)[0]:
             daemon.must_live()
         if not sys.stdin.readline():  # Ctrl-D
             return
         if reload(daemon):
-            play(daemon, number)
+            play(daemon)
 
 
 def reload(daemon):
     """Whether the daemon could take in what was edited."""
     before = daemon.log()
+    daemon.render()
     daemon.process.send_signal(signal.SIGHUP)
     done = daemon.wait_for(r"reload\.(done|failed)", len(re.findall(r"reload\.(?:done|failed)", before)) + 1)
     if done == "failed":
@@ -303,9 +361,9 @@ def run(binary, state, once):
     daemon = Daemon(binary, state)
     try:
         daemon.start()
-        print(f"\n {paint('One telephone call, as the platform makes it', 'bold')}"
+        print(f"\n {paint('One telephone call, played by the local platform', 'bold')}"
               f"\n  to http://{daemon.address}/webhook, answered by handlers/python/desk.py")
-        play(daemon, 0)
+        play(daemon)
         show_what_next(daemon, binary, once)
         if not once:
             stay_up(daemon)

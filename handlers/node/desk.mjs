@@ -1,4 +1,4 @@
-// A small reception desk: greets callers by name, looks up contacts, books appointments.
+// A small reception desk: greets callers by name, looks up contacts, books appointments, connects to people.
 //
 // An example to copy from. Contacts come from contacts.json beside this file. Bookings and call
 // summaries are kept in desk.json, in the directory that HOOKSWITCH_STATE names, else in the working
@@ -17,6 +17,7 @@ import { join } from "node:path";
 import { ToolError, assistantRequest, endOfCallReport, run, tool } from "./hookswitch.mjs";
 
 const contacts = JSON.parse(readFileSync(new URL("contacts.json", import.meta.url), "utf8"));
+const colleague = process.env.DESK_COLLEAGUE ?? "+31201234567"; // who takes over
 const slots = ["09:00", "10:00", "11:00", "13:00", "14:00", "15:00", "16:00"];
 
 const file = stateFile();
@@ -100,6 +101,13 @@ tool("book_appointment", ["date", "time", "name?", "note?"], ({ date, time, name
     }
     const { confirmation, ...booking } = state.bookings[request];
     return { booked: true, confirmation, date: booking.date, time: booking.time, name: booking.name };
+});
+
+// Hookswitch carries this out once the model has its result.
+tool("connect_to_person", ["topic?"], ({ topic = "your question" }, event) => {
+    event.say("One moment please, I will put you through.");
+    event.transfer(colleague, `A colleague will help you with ${topic}.`);
+    return { transferring: true };
 });
 
 endOfCallReport((event) => {

@@ -1,4 +1,4 @@
-"""A small reception desk: greets callers by name, looks up contacts, books appointments.
+"""A small reception desk: greets callers by name, looks up contacts, books appointments, connects to people.
 
 An example to copy from. Contacts come from contacts.json beside this file. Bookings and call
 summaries are kept in desk.db, in the directory that HOOKSWITCH_STATE names, else in the working
@@ -21,6 +21,7 @@ import sqlite3
 from hookswitch import ToolError, assistant_request, end_of_call_report, run, tool
 
 CONTACTS = json.loads(pathlib.Path(__file__).with_name("contacts.json").read_text(encoding="utf-8"))
+COLLEAGUE = os.environ.get("DESK_COLLEAGUE", "+31201234567")  # who takes over
 SLOTS = ["09:00", "10:00", "11:00", "13:00", "14:00", "15:00", "16:00"]
 
 
@@ -117,6 +118,14 @@ def book_appointment(event, date, time, name=None, note=None):
         raise ToolError(f"{time} on {date} is taken. Free that day: {free}.")
     number, date, time, name = booked
     return {"booked": True, "confirmation": f"D-{number:04}", "date": date, "time": time, "name": name}
+
+
+@tool
+def connect_to_person(event, topic="your question"):
+    """Hookswitch carries this out once the model has its result."""
+    event.say("One moment please, I will put you through.")
+    event.transfer(COLLEAGUE, message=f"A colleague will help you with {topic}.")
+    return {"transferring": True}
 
 
 @end_of_call_report

@@ -57,6 +57,13 @@ class Desk:
         unknown = self.reply(tool_call("lookup_contact", {"query": "Nobody"}))["result"]
         self.assertEqual(unknown, {"found": False, "hint": "Ask the caller for the name of the company."})
 
+    def test_connects_to_a_person(self):
+        answer = self.desk.ask(tool_call("connect_to_person", {"topic": "the invoice"}))
+        self.assertEqual(answer["reply"], {"result": {"transferring": True}})
+        self.assertEqual(answer["actions"], [
+            {"type": "say", "content": "One moment please, I will put you through.", "end_after": False},
+            {"type": "transfer", "destination": "+31201234567", "message": "A colleague will help you with the invoice."}])
+
     def test_booking(self):
         self.assertIn("14:00", self.free())
         booked = self.book("14:00", note='graag "achterom"')["result"]
