@@ -14,6 +14,7 @@ import idle_memory
 import instructions
 import prepare
 import startup
+import steering
 import throughput
 import worker_latency
 from generators import Generator
@@ -30,6 +31,9 @@ FIGURES = {  # name -> function(bench) -> Group; a new figure is a module with s
     "acknowledgement": durable.acknowledgement,
     "disk": durable.disk,
     "millions": durable.millions,
+    "control": steering.control,
+    "calls": steering.calls,
+    "registry": steering.registry,
 }
 
 
@@ -64,10 +68,14 @@ class Size:
     durable_seconds: float = 60
     disk_events: int = 100_000
     many_events: int = 5_000_000
+    held_calls: int = 15_000
+    live_calls: int = 10_000
+    registry_calls: int = 1_000_000
 
 
 QUICK = Size(rounds=2, seconds=0.6, warmup=0.1, starts=5, idle_connections=2_000, callgrind_events=400,
-             deadline_events=400, worker_seconds=1, durable_seconds=3, disk_events=5_000, many_events=50_000)
+             deadline_events=400, worker_seconds=1, durable_seconds=3, disk_events=5_000, many_events=50_000, held_calls=3_000,
+             live_calls=1_000, registry_calls=100_000)
 
 
 @dataclass

@@ -13,7 +13,7 @@ EXPRESS = "express@5"
 # program or file -> Debian package that brings it
 _NEEDED = {
     "g++": "g++", "nginx": "nginx-light", "wrk": "wrk", "node": "nodejs", "webhook": "webhook",
-    "valgrind": "valgrind", "taskset": "util-linux", "/usr/include/openssl/sha.h": "libssl-dev",
+    "valgrind": "valgrind", "taskset": "util-linux", "openssl": "openssl", "/usr/include/openssl/sha.h": "libssl-dev",
 }
 
 
@@ -77,12 +77,17 @@ def express():
 def hookswitch(given):
     if given:
         return Path(given).resolve()
-    binary = ROOT / "build" / "release" / "hookswitch"
-    if not binary.exists():
-        say("bench: building the release preset")
+    return build("hookswitch", "hookswitch")
+
+
+def build(target, path):
+    """A program of the release preset, built if it is not there yet."""
+    program = ROOT / "build" / "release" / path
+    if not program.exists():
+        say(f"bench: building {target} with the release preset")
         _run(["cmake", "--preset", "release"], cwd=ROOT)
-        _run(["ninja", "-C", "build/release", "hookswitch"], cwd=ROOT)
-    return binary
+        _run(["ninja", "-C", "build/release", target], cwd=ROOT)
+    return program
 
 
 def everything(binary):
