@@ -1,6 +1,8 @@
 #include "daemon/admin_calls.hpp"
 
+#include "daemon/core/ascii.hpp"
 #include "daemon/core/json.hpp"
+#include "daemon/core/object_text.hpp"
 #include "daemon/core/query.hpp"
 #include "daemon/io/log.hpp"
 #include "daemon/io/wall_clock.hpp"
@@ -11,7 +13,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <memory>
 #include <utility>
 
@@ -32,11 +33,10 @@ constexpr std::size_t kMostWaiting = 32;
 AdminReply bad(std::string_view what) { return admin_error(400, "bad_request", what); }
 
 Result<std::size_t> limit_of(std::string_view text) {
-    std::size_t value = 0;
-    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (ec != std::errc() || end != text.data() + text.size() || value < 1 || value > kMostCalls)
+    const auto value = parse_number<std::size_t>(text);
+    if (!value || *value < 1 || *value > kMostCalls)
         return fail(Errc::bad_request, "not a number from 1 to " + std::to_string(kMostCalls));
-    return value;
+    return *value;
 }
 
 Result<> set(CallFilter& filter, const std::string& name, const std::string& value) {
@@ -62,21 +62,18 @@ Result<> set(CallFilter& filter, const std::string& name, const std::string& val
     return {};
 }
 
-void append_text(std::string& out, std::string_view key, std::string_view text) {
-    out.append(",\"").append(key).append("\":");
-    text.empty() ? void(out += "null") : append_json_string(out, text);
+std::optional<std::string_view> unless_empty(std::string_view text) {
+    if (text.empty()) return std::nullopt;
+    return text;
 }
 
 std::string platform_json(const PlatformError& error) {
-    std::string out = "{\"status\":" + (error.status ? std::to_string(error.status) : "null");
-    append_text(out, "code", error.code);
-    append_text(out, "message", error.message);
-    out += ",\"details\":[";
-    for (const std::string& detail : error.details) {
-        if (out.back() != '[') out += ',';
-        append_json_string(out, detail);
-    }
-    return out + "]}";
+    return ObjectText()
+        .json("status", error.status ? std::to_string(error.status) : "null")
+        .text_or_null("code", unless_empty(error.code))
+        .text("message", error.message)
+        .json("details", json_strings(error.details))
+        .finish();
 }
 
 bool is_object(std::string_view json) {
@@ -98,25 +95,28 @@ Result<CallFilter> read_call_filter(std::string_view query) {
 }
 
 void append_call_json(std::string& out, const CallSnapshot& call, std::size_t pending_actions) {
-    out += "{\"id\":" + json_string(call.id);
-    append_text(out, "status", call.status);
-    append_text(out, "state", name_of(call.state));
-    append_text(out, "direction", call.direction);
-    append_text(out, "caller", call.caller);
-    append_text(out, "called", call.called);
-    append_text(out, "called_name", call.called_name);
-    append_text(out, "started_at", iso_time(call.started_at));
-    append_text(out, "updated_at", iso_time(call.updated_at));
-    append_text(out, "ended_at", call.ended_at ? iso_time(*call.ended_at) : "");
-    out += ",\"tool_calls\":" + std::to_string(call.tool_calls);
-    out += ",\"last_event\":{\"type\":" + json_string(call.last_type);
-    append_text(out, "at", iso_time(call.updated_at));
-    out += "},\"pending_actions\":" + std::to_string(pending_actions);
-    append_text(out, "source", call.source);
-    append_text(out, "pipeline", call.pipeline);
-    out += ",\"realtime\":";
-    out += !call.realtime ? "null" : *call.realtime ? "true" : "false";
-    out += '}';
+    const std::string last_event =
+        ObjectText().text("type", call.last_type).time("at", call.updated_at).finish();
+    out += ObjectText()
+               .text("id", call.id)
+               .text_or_null("status", unless_empty(call.status))
+               .text("state", name_of(call.state))
+               .text_or_null("direction", unless_empty(call.direction))
+               .text_or_null("caller", unless_empty(call.caller))
+               .text_or_null("called", unless_empty(call.called))
+               .text_or_null("called_name", unless_empty(call.called_name))
+               .time("started_at", call.started_at)
+               .time("updated_at", call.updated_at)
+               .time("ended_at", call.ended_at)
+               .number("tool_calls", call.tool_calls)
+               .json("last_event", last_event)
+               .number("pending_actions", static_cast<std::int64_t>(pending_actions))
+               .text_or_null("source", unless_empty(call.source))
+               .text_or_null("pipeline", unless_empty(call.pipeline))
+               .json("realtime", !call.realtime   ? "null"
+                                 : *call.realtime ? "true"
+                                                  : "false")
+               .finish();
 }
 
 AdminReply control_reply(const PlatformResult<std::string>& result) {

@@ -1,5 +1,7 @@
 #include "daemon/admin_door.hpp"
 
+#include "daemon/core/ascii.hpp"
+
 #include <openssl/crypto.h>
 
 #include <algorithm>
@@ -7,11 +9,6 @@
 
 namespace hookswitch {
 namespace {
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 'a' - 'A') : c; };
-    return std::ranges::equal(a, b, {}, lower, lower);
-}
 
 // Constant time in the content, though not in the length.
 bool same(std::string_view a, std::string_view b) {

@@ -3,6 +3,7 @@
 #include "daemon/commands.hpp"
 #include "daemon/core/json.hpp"
 #include "daemon/core/moment.hpp"
+#include "daemon/core/object_text.hpp"
 #include "daemon/core/query.hpp"
 
 #include <algorithm>
@@ -24,13 +25,9 @@ public:
     }
 
     std::string text() const {
-        std::string out = "{";
-        for (const auto& [name, json] : members_) {
-            if (out.size() > 1) out += ',';
-            append_json_string(out, name);
-            out.append(":").append(json);
-        }
-        return out + '}';
+        ObjectText out;
+        for (const auto& [name, json] : members_) out.json(name, json);
+        return out.finish();
     }
 
 private:

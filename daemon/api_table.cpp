@@ -1,4 +1,5 @@
 #include "daemon/api_output.hpp"
+#include "daemon/columns.hpp"
 #include "daemon/core/json.hpp"
 #include "daemon/core/recording.hpp"
 
@@ -120,20 +121,6 @@ std::string cell(dom::element item, std::string_view key) {
     return object.at_key(key).get(value) ? "-" : shown(value);
 }
 
-// In characters, not bytes: continuation bytes of UTF-8 are 10xxxxxx.
-bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
-
-std::size_t width(std::string_view text) {
-    return static_cast<std::size_t>(std::ranges::count_if(text, begins_character));
-}
-
-std::string cut(const std::string& text) {
-    if (width(text) <= kWidest) return text;
-    std::size_t characters = 0, end = 0;
-    while (end < text.size() && (!begins_character(text[end]) || ++characters < kWidest)) ++end;
-    return text.substr(0, end) + "…";
-}
-
 std::string upper(std::string text) {
     for (char& c : text) {
         if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
@@ -144,10 +131,10 @@ std::string upper(std::string text) {
 
 void print_members_under(std::ostream& out, const std::string& prefix, dom::object object) {
     std::size_t widest = 0;
-    for (const auto [key, value] : object) widest = std::max(widest, width(prefix) + width(key));
+    for (const auto [key, value] : object) widest = std::max(widest, text_width(prefix) + text_width(key));
     for (const auto [key, value] : object) {
         const std::string name = one_line(prefix + std::string(key), kUncut);
-        out << name << std::string(widest + 2 - std::min(widest, width(name)), ' ')
+        out << name << std::string(widest + 2 - std::min(widest, text_width(name)), ' ')
             << one_line(shown(value), kUncut) << '\n';
     }
 }
@@ -166,21 +153,14 @@ void ApiList::begin(const std::vector<dom::element>& items) {
         std::size_t widest = name.size();
         for (const dom::element item : items) {
             const std::string text = one_line(cell(item, name), kUncut);
-            widest = std::max(widest, wide_ ? width(text) : std::min(width(text), kWidest));
+            widest = std::max(widest, wide_ ? text_width(text) : std::min(text_width(text), kWidest));
         }
         widths_.push_back(widest);
     }
     print(titles);
 }
 
-void ApiList::print(const Row& cells) {
-    std::string line;
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-        line += cells[i];
-        if (i + 1 < cells.size()) line.append(widths_[i] + 2 - std::min(widths_[i], width(cells[i])), ' ');
-    }
-    out_ << line << '\n';
-}
+void ApiList::print(const Row& cells) { out_ << aligned_row(cells, widths_) << '\n'; }
 
 void ApiList::add(const std::vector<dom::element>& items) {
     if (!json_ && !begun_ && !items.empty()) begin(items);
@@ -193,7 +173,7 @@ void ApiList::add(const std::vector<dom::element>& items) {
             Row cells;
             for (const auto& name : columns_) {
                 const std::string text = one_line(cell(item, name), kUncut);
-                cells.push_back(wide_ ? text : cut(text));
+                cells.push_back(wide_ ? text : cut_to(text, kWidest));
             }
             print(cells);
         }

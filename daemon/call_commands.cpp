@@ -2,6 +2,7 @@
 
 #include "daemon/call_place.hpp"
 #include "daemon/core/json.hpp"
+#include "daemon/core/object_text.hpp"
 #include "daemon/core/platform_operations.hpp"
 #include "daemon/core/recording.hpp"
 
@@ -22,12 +23,6 @@ std::string command_name(CallCommand::Type type) {
     return "call";
 }
 
-void append_member(std::string& json, std::string_view name, std::string_view value) {
-    json.append(json.size() > 1 ? "," : "");
-    append_json_string(json, name);
-    json.append(":").append(value);
-}
-
 Result<CallCommand> command_of(const cli::CallControl& args, std::istream& in) {
     std::string text = args.text;
     if (text == "-") {
@@ -35,14 +30,14 @@ Result<CallCommand> command_of(const cli::CallControl& args, std::istream& in) {
         text = without_newline(read);
     }
     const bool speaks = args.type == CallCommand::Type::say || args.type == CallCommand::Type::inject_context;
-    std::string json = "{";
-    append_member(json, "type", json_string(name_of(args.type)));
-    if (args.type == CallCommand::Type::transfer) append_member(json, "destination", json_string(text));
-    if (speaks) append_member(json, "content", json_string(text));
-    if (args.message) append_member(json, "message", json_string(*args.message));
+    ObjectText command;
+    command.text("type", name_of(args.type));
+    if (args.type == CallCommand::Type::transfer) command.text("destination", text);
+    if (speaks) command.text("content", text);
+    command.text_if("message", args.message);
     if (speaks && args.flag)
-        append_member(json, args.type == CallCommand::Type::say ? "end_after" : "trigger_response", "true");
-    return parse_call_command(json + "}");
+        command.flag(args.type == CallCommand::Type::say ? "end_after" : "trigger_response", true);
+    return parse_call_command(command.finish());
 }
 
 // The member `key` of what was answered; empty if there is none.
@@ -81,9 +76,9 @@ public:
     }
 
     /// Errc::bad_request if the era does not have a field that was asked for.
-    Result<std::string> take() const {
+    Result<std::string> finish() {
         if (!missing_.empty()) return fail(Errc::bad_request, missing_);
-        return json_ + "}";
+        return body_.finish();
     }
 
 private:
@@ -93,11 +88,12 @@ private:
         if (field->in.at(era_) == Presence::no)
             missing_ = "the " + std::string(name_of(era_)) + " era has no '" + std::string(name) +
                        "' here: it exists in " + eras_text(field->in) + ": see --era";
-        append_member(json_, field->name_in(era_), json);
+        body_.json(field->name_in(era_), json);
     }
 
     Era era_;
-    std::string json_ = "{", missing_;
+    ObjectText body_;
+    std::string missing_;
 };
 
 Result<std::string> outbound_body(const cli::CallOutbound& args, Era era, std::istream& in) {
@@ -109,7 +105,7 @@ Result<std::string> outbound_body(const cli::CallOutbound& args, Era era, std::i
     body.text("context", args.context);
     if (auto r = body.file("assistant", args.assistant_file, in); !r) return r.error();
     if (auto r = body.file("assistant_override", args.override_file, in); !r) return r.error();
-    return body.take();
+    return body.finish();
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "daemon/api_output.hpp"
 #include "daemon/call_place.hpp"
+#include "daemon/columns.hpp"
 #include "daemon/core/json.hpp"
 #include "daemon/core/recording.hpp"
 
@@ -14,7 +15,6 @@ namespace {
 namespace dom = simdjson::dom;
 
 constexpr std::size_t kColumns = 6;
-using Row = std::array<std::string, kColumns>;
 
 // The daemon and the platform have different names for the same.
 constexpr std::array<std::array<const char*, 2>, kColumns> kNames{{{"id", "id"},
@@ -33,23 +33,15 @@ std::string cell(dom::element call, std::size_t column) {
 }
 
 void print_table(const std::vector<dom::element>& calls, std::ostream& out) {
-    std::vector<Row> rows{{"ID", "STATUS", "DIRECTION", "CALLER", "CALLED", "STARTED"}};
-    for (const dom::element call : calls)
-        for (std::size_t i = 0; i < kColumns; ++i) {
-            if (i == 0) rows.emplace_back();
-            rows.back()[i] = cell(call, i);
-        }
-    std::array<std::size_t, kColumns> widths{};
-    for (const Row& row : rows)
-        for (std::size_t i = 0; i < kColumns; ++i) widths[i] = std::max(widths[i], row[i].size());
-    for (const Row& row : rows) {
-        std::string line;
-        for (std::size_t i = 0; i < kColumns; ++i) {
-            line += row[i];
-            if (i + 1 < kColumns) line.append(widths[i] - row[i].size() + 2, ' ');
-        }
-        out << line << '\n';
+    std::vector<std::vector<std::string>> rows{{"ID", "STATUS", "DIRECTION", "CALLER", "CALLED", "STARTED"}};
+    for (const dom::element call : calls) {
+        auto& row = rows.emplace_back();
+        for (std::size_t i = 0; i < kColumns; ++i) row.push_back(cell(call, i));
     }
+    std::vector<std::size_t> widths(kColumns);
+    for (const auto& row : rows)
+        for (std::size_t i = 0; i < kColumns; ++i) widths[i] = std::max(widths[i], text_width(row[i]));
+    for (const auto& row : rows) out << aligned_row(row, widths) << '\n';
 }
 
 std::string query_of(const cli::CallList& args, bool daemon) {

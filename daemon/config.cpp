@@ -230,16 +230,11 @@ void read_sources(Table& root, std::vector<Source>& out) {
 
 Result<Config> parse_config(std::string_view text, const std::filesystem::path& file) {
     ConfigFile place(file);
-    toml::table tree;
-    try {
-        tree = toml::parse(text, file.string());
-    } catch (const toml::parse_error& e) {
-        place.mistake(e.source().begin, "", e.description());
-        return fail(Errc::invalid_config, place.mistakes());
-    }
+    const auto tree = place.parse(text);
+    if (!tree) return fail(Errc::invalid_config, place.mistakes());
 
     Config config;
-    Table root(tree, "", place);
+    Table root(*tree, "", place);
     root.table("server", [&](Table in) { read_server(std::move(in), config.server); });
     root.table("admin", [&](Table in) { read_admin(std::move(in), config); });
     root.table("log", [&](Table in) { read_log(std::move(in), config.log); });

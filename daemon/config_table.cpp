@@ -39,6 +39,15 @@ ConfigFile::ConfigFile(const std::filesystem::path& file) : name_(file.string())
     directory_ = std::filesystem::absolute(file, ignored).parent_path();
 }
 
+std::optional<toml::table> ConfigFile::parse(std::string_view text) {
+    try {
+        return toml::parse(text, name_);
+    } catch (const toml::parse_error& e) {
+        mistake(e.source().begin, "", e.description());
+        return std::nullopt;
+    }
+}
+
 ConfigFile::Entry ConfigFile::entry(const toml::source_position& at, std::string_view key,
                                     std::string_view what) const {
     std::ostringstream text;

@@ -26,6 +26,9 @@ class ConfigFile {
 public:
     explicit ConfigFile(const std::filesystem::path& file);
 
+    /// Its text; nullopt, and a mistake is noted: not TOML.
+    std::optional<toml::table> parse(std::string_view text);
+
     void mistake(const toml::source_position& at, std::string_view key, std::string_view what);
     void warning(const toml::source_position& at, std::string_view key, std::string_view what);
 

@@ -140,13 +140,10 @@ void Delivery::finish(Running& running, Result<Outcome> outcome) {
 // The commands first: after a crash between the two the handler is asked again, rather than that what it
 // wanted is lost.
 void Delivery::succeed(Running& running, std::vector<CallCommand> commands) {
-    if (running.told && !running.told->event.call_id.empty() && !commands.empty()) {
-        std::vector<CommandOrder> orders;
-        for (CallCommand& command : commands)
-            orders.push_back({std::string(running.told->event.call_id), std::move(command),
-                              "handler " + running.from.handler, running.told->id});
-        outbox_->post(std::move(orders), home_, [] {});
-    }
+    if (running.told && !running.told->event.call_id.empty() && !commands.empty())
+        outbox_->post(orders_of_handler(running.from.handler, running.told->event.call_id,
+                                        std::move(commands), running.told->id),
+                      home_, [] {});
     record(running, DeliveryRecord::Outcome::delivered, {}, {});
     if (running.told && log::enabled(log::Level::info))
         log::info("event.delivered", kv("id", running.told->id), kv("type", running.told->event.type),

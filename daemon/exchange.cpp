@@ -133,11 +133,7 @@ void Exchange::receive_late(Part& part, Result<Outcome> outcome) {
 }
 
 std::vector<CommandOrder> Exchange::orders_of(const Part& part, std::vector<CallCommand> commands) const {
-    std::vector<CommandOrder> orders;
-    for (CallCommand& command : commands)
-        orders.push_back({std::string(event_->call_id), std::move(command),
-                          "handler " + part.route->settings.handler, part.id});
-    return orders;
+    return orders_of_handler(part.route->settings.handler, event_->call_id, std::move(commands), part.id);
 }
 
 std::vector<CommandOrder> Exchange::take_orders() {

@@ -39,13 +39,6 @@ const OutcomeNames& names_of(ActionOutcome outcome) {
 
 constexpr const char* kNoPlatform = "there is no [platform] in the configuration";
 
-PlatformError never_sent(std::string why) {
-    PlatformError error;
-    error.message = std::move(why);
-    error.expired = true;
-    return error;
-}
-
 // What no answer of the platform is needed for. Ids of calls have some 40 bytes.
 std::optional<PlatformError> mistake_in_id(const std::string& call) {
     constexpr std::size_t kLongestId = 512;
@@ -65,6 +58,14 @@ CommandRecord record_of(const CommandOrder& order, Milliseconds at) {
 }
 
 }  // namespace
+
+std::vector<CommandOrder> orders_of_handler(const std::string& handler, std::string_view call,
+                                            std::vector<CallCommand> commands, const std::string& event) {
+    std::vector<CommandOrder> orders;
+    for (CallCommand& command : commands)
+        orders.push_back({std::string(call), std::move(command), "handler " + handler, event});
+    return orders;
+}
 
 Outbox::Outbox(asio::any_io_executor home, Journal* journal, Metrics& metrics, Realtime realtime)
     : home_(std::move(home)),

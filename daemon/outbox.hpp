@@ -43,6 +43,10 @@ struct CommandOrder {
     std::string event;  // id of the event that it came with; may be empty
 };
 
+/// What a handler wants of a call.
+std::vector<CommandOrder> orders_of_handler(const std::string& handler, std::string_view call,
+                                            std::vector<CallCommand> commands, const std::string& event);
+
 class Outbox : public std::enable_shared_from_this<Outbox> {
 public:
     static constexpr std::chrono::seconds kTimeToLive{30};

@@ -38,12 +38,8 @@ Result<> Outbox::use(const std::optional<PlatformSettings>& settings) {
 
 void Outbox::pump() {
     const Time time = now();
-    for (const QueuedCommand& late : queue_.expired(time)) {
-        PlatformError why;
-        why.message = "it could not be sent within 30 s";
-        why.expired = true;
-        end(late, Outcome::expired, why);
-    }
+    for (const QueuedCommand& late : queue_.expired(time))
+        end(late, Outcome::expired, never_sent("it could not be sent within 30 s"));
     if (!client_) drop_all_without_platform();
     while (client_ && !abandoned_ && time >= paused_until_) {
         auto command = queue_.next(time);

@@ -1,6 +1,7 @@
 #include "daemon/platform_commands.hpp"
 
 #include "daemon/core/units.hpp"
+#include "daemon/io/terminal_line.hpp"
 #include "daemon/platform_location.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -37,32 +38,24 @@ PlatformError cannot_ask(const Error& why) {
 class Waiting {
 public:
     Waiting(asio::io_context& ctx, const Console& console, std::string peer)
-        : console_(console), peer_(std::move(peer)), timer_(ctx, std::chrono::seconds(1)) {
-        if (!console.progress) return;
+        : line_(console.err, console.progress), peer_(std::move(peer)), timer_(ctx, std::chrono::seconds(1)) {
+        if (!line_.watched()) return;
         timer_.async_wait([this](const boost::system::error_code& ec) {
             if (!ec) show("waiting for " + peer_);
         });
     }
-    ~Waiting() { end(); }
-    Waiting(const Waiting&) = delete;
-    Waiting& operator=(const Waiting&) = delete;
 
-    void show(const std::string& text) {
-        if (!console_.progress) return;
-        console_.err << "\r\033[K" << text << std::flush;
-        shown_ = true;
-    }
+    void show(const std::string& text) { line_.show(text); }
 
     void end() {
         timer_.cancel();
-        if (std::exchange(shown_, false)) console_.err << "\r\033[K" << std::flush;
+        line_.clear();
     }
 
 private:
-    const Console& console_;
+    TerminalLine line_;
     std::string peer_;
     asio::steady_timer timer_;
-    bool shown_ = false;
 };
 
 class Connection {

@@ -1,3 +1,4 @@
+#include "daemon/io/terminal_line.hpp"
 #include "daemon/replay_queue.hpp"
 #include "daemon/replay_report.hpp"
 #include "daemon/replay_source.hpp"
@@ -127,7 +128,8 @@ private:
     ReplayQueue queue_;
     ReplayReport report_;
     Clock::time_point started_ = Clock::now();
-    bool interrupted_ = false, progress_shown_ = false;
+    TerminalLine progress_{console_.err, console_.progress};
+    bool interrupted_ = false;
     std::optional<std::string> broken_;  // why it could not begin, or not go on
 };
 
@@ -210,12 +212,10 @@ asio::awaitable<void> Replay::show_progress() {
     for (auto next = started_ + 1s;; next += 250ms) {
         timer.expires_at(next);
         co_await timer.async_wait(asio::use_awaitable);
-        if (!console_.progress) continue;
+        if (!progress_.watched()) continue;
         const std::chrono::duration<double> passed = Clock::now() - started_;
-        console_.err << fmt::format("\r\x1b[K{} sent, {:.0f}/s, {} errors", report_.sent(),
-                                    static_cast<double>(report_.sent()) / passed.count(), report_.errors())
-                     << std::flush;
-        progress_shown_ = true;
+        progress_.show(fmt::format("{} sent, {:.0f}/s, {} errors", report_.sent(),
+                                   static_cast<double>(report_.sent()) / passed.count(), report_.errors()));
     }
 }
 
@@ -235,7 +235,7 @@ asio::awaitable<void> Replay::run() {
 
 int Replay::conclude() {
     const auto duration = Clock::now() - started_;
-    if (progress_shown_) console_.err << "\r\x1b[K";
+    progress_.clear();
     if (interrupted_) broken_ = "interrupted";
     if (broken_) report_.stopped(*broken_);
     if (args_.json)

@@ -75,10 +75,8 @@ Result<> Runtime::open_journal() {
         TRY(journal_, Journal::open(*config_.journal, metrics_.journal));
     }
     const auto home = server_.home().get_executor();
-    outbox_ = std::make_shared<Outbox>(home, journal_.get(), metrics_, [this](std::string_view call) {
-        const auto known = calls_.find(call);
-        return known ? known->realtime : std::nullopt;
-    });
+    outbox_ = std::make_shared<Outbox>(home, journal_.get(), metrics_,
+                                       [this](std::string_view call) { return calls_.realtime(call); });
     delivery_ = std::make_shared<Delivery>(home, journal_.get(), outbox_, metrics_);
     dispatcher_.emplace(dedupe_, calls_, delivery_, outbox_, journal_.get(), metrics_);
     return {};
@@ -154,12 +152,9 @@ std::shared_ptr<Handler> Runtime::lease(const std::shared_ptr<WorkerPool>& pool)
 // What a worker of this handler wants of a call when nobody asked it.
 WorkerPool::Act Runtime::unasked_of(const std::string& handler) {
     return [weak = weak_from_this(), handler](std::string call, std::vector<CallCommand> commands) {
-        const auto self = weak.lock();
-        if (!self) return;
-        std::vector<CommandOrder> orders;
-        for (CallCommand& command : commands)
-            orders.push_back({call, std::move(command), "handler " + handler, {}});
-        self->outbox_->post(std::move(orders), self->server_.home().get_executor(), [] {});
+        if (const auto self = weak.lock())
+            self->outbox_->post(orders_of_handler(handler, call, std::move(commands), {}),
+                                self->server_.home().get_executor(), [] {});
     };
 }
 

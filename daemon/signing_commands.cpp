@@ -3,15 +3,14 @@
 #include "daemon/commands.hpp"
 
 #include "daemon/core/event.hpp"
+#include "daemon/io/read_file.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include <cerrno>
 #include <chrono>
 #include <exception>
-#include <fstream>
 #include <sstream>
 
 namespace hookswitch {
@@ -64,15 +63,9 @@ asio::awaitable<bool> send_all(HttpClient& client, const cli::Send& args, const 
 }  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& file, std::istream& in) {
+    if (file != "-") return read_file(file);
     std::ostringstream text;
-    if (file == "-") {
-        text << in.rdbuf();
-        return text.str();
-    }
-    std::ifstream opened(file, std::ios::binary);
-    if (!opened) return fail({errno, boost::system::system_category()}, "open " + file.string());
-    if (opened.peek() != std::ifstream::traits_type::eof()) text << opened.rdbuf();
-    if (opened.bad()) return fail({errno, boost::system::system_category()}, "read " + file.string());
+    text << in.rdbuf();
     return text.str();
 }
 

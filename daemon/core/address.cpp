@@ -1,5 +1,7 @@
 #include "daemon/core/address.hpp"
 
+#include "daemon/core/ascii.hpp"
+
 #include <arpa/inet.h>
 
 #include <algorithm>
@@ -21,18 +23,6 @@ bool to_bytes(int family, std::string_view text, std::uint8_t* out) {
     text.copy(copy, text.size());
     copy[text.size()] = '\0';
     return inet_pton(family, copy, out) == 1;
-}
-
-std::string_view trimmed(std::string_view text) {
-    const auto begin = text.find_first_not_of(" \t");
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-    auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [&](char x, char y) { return lower(x) == lower(y); });
 }
 
 // True if text[at] is a quote that a backslash does not make a character.

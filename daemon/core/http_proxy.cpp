@@ -1,9 +1,9 @@
 #include "daemon/core/http_proxy.hpp"
 
 #include "daemon/core/address.hpp"
+#include "daemon/core/ascii.hpp"
+#include "daemon/core/base64.hpp"
 #include "daemon/core/query.hpp"
-
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <initializer_list>
@@ -13,27 +13,13 @@ namespace {
 
 constexpr std::string_view kBetween = ", \t\r\n";
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool equal(std::string_view a, std::string_view b) {
-    return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
-
-std::string base64(std::string_view text) {
-    std::string out((text.size() + 2) / 3 * 4 + 1, '\0');
-    const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
-    auto* to = reinterpret_cast<unsigned char*>(out.data());
-    out.resize(static_cast<std::size_t>(EVP_EncodeBlock(to, bytes, static_cast<int>(text.size()))));
-    return out;
-}
-
 // "me%40x:secret" of a proxy's URL as Proxy-Authorization wants it (RFC 7617).
 Result<Secret> basic_authorization(std::string_view user_info) {
     const auto colon = std::min(user_info.find(':'), user_info.size());
     TRY(const auto user, percent_decode(user_info.substr(0, colon)));
     TRY(const auto password, percent_decode(user_info.substr(std::min(colon + 1, user_info.size()))));
     const Secret plain(user + ":" + password);
-    return Secret("Basic " + base64(plain.reveal()));
+    return Secret("Basic " + encode_base64(plain.reveal()));
 }
 
 // The message says nothing of the value, which may hold a password.
@@ -43,7 +29,7 @@ Error unusable(std::string_view variable, std::string_view why) {
 
 Result<HttpProxy> parse_proxy(std::string_view variable, std::string_view text) {
     if (const auto scheme = text.find("://"); scheme != std::string_view::npos) {
-        if (!equal(text.substr(0, scheme), "http"))
+        if (!equal_ignoring_case(text.substr(0, scheme), "http"))
             return unusable(variable,
                             "is not a proxy that is spoken to over http://, which alone is supported");
         text.remove_prefix(scheme + 3);
@@ -79,7 +65,7 @@ bool is_within(std::string_view host, std::string_view domain) {
     if (domain.starts_with('.')) domain.remove_prefix(1);
     if (domain.empty() || host.size() < domain.size()) return false;
     const auto rest = host.size() - domain.size();
-    return equal(host.substr(rest), domain) && (rest == 0 || host[rest - 1] == '.');
+    return equal_ignoring_case(host.substr(rest), domain) && (rest == 0 || host[rest - 1] == '.');
 }
 
 // Takes ":port" off the end of an entry; false if there is one, but another.

@@ -1,12 +1,13 @@
 #include "daemon/core/platform_error.hpp"
 
+#include "daemon/core/ascii.hpp"
 #include "daemon/core/json.hpp"
+#include "daemon/core/object_text.hpp"
 #include "daemon/core/recording.hpp"
 
 #include <time.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <stdexcept>
 #include <utility>
@@ -40,16 +41,15 @@ public:
     void add(std::string_view key, dom::element value) {
         if (std::ranges::find(keys_, key) != keys_.end()) return;
         keys_.emplace_back(key);
-        json_ += json_.empty() ? '{' : ',';
-        append_json_string(json_, key);
-        json_ += ':';
-        append_json(json_, value);
+        std::string json;
+        append_json(json, value);
+        object_.json(key, json);
     }
-    std::string take() && { return json_.empty() ? json_ : std::move(json_) + '}'; }
+    std::string take() && { return keys_.empty() ? std::string() : object_.finish(); }
 
 private:
     std::vector<std::string> keys_;
-    std::string json_;
+    ObjectText object_;
 };
 
 bool take_details(dom::element value, std::vector<std::string>& out) {
@@ -121,11 +121,6 @@ std::optional<std::chrono::system_clock::time_point> parse_http_date(const std::
     return std::nullopt;
 }
 
-std::string_view trimmed(std::string_view text) {
-    const auto first = std::min(text.find_first_not_of(" \t"), text.size());
-    return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
-}
-
 }  // namespace
 
 std::string PlatformError::what() const {
@@ -137,6 +132,13 @@ std::string PlatformError::what() const {
     if (!more.empty()) text += " (" + more + ")";
     if (maybe_done) text += "; it may have been done all the same";
     return one_line(text, kMostForPeople);
+}
+
+PlatformError never_sent(std::string why) {
+    PlatformError error;
+    error.message = std::move(why);
+    error.expired = true;
+    return error;
 }
 
 PlatformError read_platform_error(int status, std::string_view reason, std::string_view body) {
@@ -155,10 +157,9 @@ std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view text
     using namespace std::chrono;
     constexpr double kMost = 1e9;  // seconds; no wait is that long, and more would not fit
     text = trimmed(text);
-    double number = 0;
-    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (ec == std::errc() && end == text.data() + text.size() && std::isfinite(number))
-        return duration_cast<milliseconds>(duration<double>(std::clamp(number, 0.0, kMost)));
+    const auto number = parse_number<double>(text);
+    if (number && std::isfinite(*number))
+        return duration_cast<milliseconds>(duration<double>(std::clamp(*number, 0.0, kMost)));
     if (const auto date = parse_http_date(std::string(text)))
         return std::max(milliseconds(0), ceil<milliseconds>(*date - now));
     return std::nullopt;

@@ -29,6 +29,9 @@ struct PlatformError {
     std::string what() const;
 };
 
+/// Nothing was sent: it was too late, or not to be sent.
+PlatformError never_sent(std::string why);
+
 /// What the body of an answer other than 2xx says; `reason` is that of the status line. Any body will
 /// do: what is not JSON (a proxy's page) leaves the reason phrase. Never fails.
 PlatformError read_platform_error(int status, std::string_view reason, std::string_view body);

@@ -1,22 +1,14 @@
 // Writing recordings; recording.cpp reads them.
 
+#include "daemon/core/ascii.hpp"
+#include "daemon/core/base64.hpp"
 #include "daemon/core/json.hpp"
 #include "daemon/core/recording.hpp"
-
-#include <openssl/evp.h>
 
 #include <algorithm>
 
 namespace hookswitch {
 namespace {
-
-std::string encode_base64(std::string_view bytes) {
-    std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');  // EVP_EncodeBlock ends it with a zero
-    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                    reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-    text.pop_back();
-    return text;
-}
 
 bool is_utf8(std::string_view bytes) { return simdjson::validate_utf8(bytes.data(), bytes.size()); }
 
@@ -41,12 +33,6 @@ std::string_view take_line(std::string_view& text) {
     const auto line = text.substr(0, end);
     text.remove_prefix(end == text.npos ? text.size() : end + 2);
     return line;
-}
-
-std::string_view trimmed(std::string_view text) {
-    const auto first = text.find_first_not_of(" \t");
-    if (first == text.npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
 void add_header(RecordedDelivery& out, std::string name, std::string value) {

@@ -1,12 +1,12 @@
 #include "daemon/io/platform_client.hpp"
 
+#include "daemon/core/ascii.hpp"
 #include "daemon/core/units.hpp"
 #include "daemon/io/log.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
 #include <algorithm>
-#include <charconv>
 
 namespace hookswitch {
 namespace {
@@ -19,22 +19,17 @@ using std::chrono::steady_clock;
 constexpr milliseconds kMostRetryAfter{30'000};
 constexpr int kMostDoublings = 3;
 
-template <class Int>
-bool read_number(std::string_view text, Int& out) {
-    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
-    return ec == std::errc() && end == text.data() + text.size();
-}
-
 std::optional<PlatformClient::RateLimit> rate_limit_of(const HttpClient::Reply& reply) {
-    PlatformClient::RateLimit limit;
-    std::int64_t reset = 0;
     constexpr std::int64_t kFarFuture = 1'000'000'000'000;  // what a clock can be set to, and more
-    if (!read_number(reply.header("X-RateLimit-Limit"), limit.limit) ||
-        !read_number(reply.header("X-RateLimit-Remaining"), limit.remaining) ||
-        !read_number(reply.header("X-RateLimit-Reset"), reset) || reset < 0 || reset > kFarFuture)
-        return std::nullopt;
-    limit.reset = std::chrono::sys_seconds(std::chrono::seconds(reset));
-    return limit;
+    const auto limit = parse_number<std::int64_t>(reply.header("X-RateLimit-Limit"));
+    const auto remaining = parse_number<std::int64_t>(reply.header("X-RateLimit-Remaining"));
+    const auto reset = parse_number<std::int64_t>(reply.header("X-RateLimit-Reset"));
+    if (!limit || !remaining || !reset || *reset < 0 || *reset > kFarFuture) return std::nullopt;
+    PlatformClient::RateLimit out;
+    out.limit = *limit;
+    out.remaining = *remaining;
+    out.reset = std::chrono::sys_seconds(std::chrono::seconds(*reset));
+    return out;
 }
 
 // The ids of calls have the caller's number in them: "/calls/call-_%2B31612345678_abc/control". What the
@@ -68,12 +63,7 @@ PlatformError unanswered(const Error& why, bool sent, milliseconds timeout) {
     return error;
 }
 
-PlatformError too_late() {
-    PlatformError error;
-    error.message = "not sent: it was too late for that";
-    error.expired = true;
-    return error;
-}
+constexpr const char* kTooLate = "not sent: it was too late for that";
 
 // Protocol reference, 6.4.
 bool worth_a_retry(const PlatformClient::Request& request, const PlatformError& error) {
@@ -148,7 +138,7 @@ asio::awaitable<PlatformResult<PlatformClient::Reply>> PlatformClient::Impl::att
                    kv("status", answer ? answer->status : 0), kv("ms", took.count()));
     if (!answer) {
         const bool expired = !sent && has_passed(request.until);
-        co_return expired ? too_late() : unanswered(answer.error(), sent, settings.timeout);
+        co_return expired ? never_sent(kTooLate) : unanswered(answer.error(), sent, settings.timeout);
     }
     const auto rate_limit = rate_limit_of(*answer);
     if (rate_limit && seen) seen(*rate_limit);
@@ -162,7 +152,7 @@ asio::awaitable<PlatformResult<PlatformClient::Reply>> PlatformClient::Impl::att
 
 asio::awaitable<PlatformResult<PlatformClient::Reply>> PlatformClient::Impl::send(Request request,
                                                                                   RateLimitSeen seen) {
-    if (has_passed(request.until)) co_return too_late();
+    if (has_passed(request.until)) co_return never_sent(kTooLate);
     for (int retry = 0;; ++retry) {
         auto result = co_await attempt(request, seen);
         if (result || retry == settings.retries || !worth_a_retry(request, result.error())) co_return result;

@@ -2,6 +2,7 @@
 
 #include "daemon/io/wall_clock.hpp"
 #include "daemon/simulator/call_in_play.hpp"
+#include "daemon/simulator/rest_api.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <boost/asio/post.hpp>

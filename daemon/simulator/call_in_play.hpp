@@ -65,13 +65,12 @@ struct CallPlayer::Impl : std::enable_shared_from_this<CallPlayer::Impl> {
     boost::asio::any_io_executor executor;
     const PlaySettings settings;
     CallPlayer::Parts parts;
-    Directory* directory = nullptr;
-    std::mt19937_64 random;  // ids must not come again with the next run, whatever the seed
+    RestApi* directory = nullptr;  // whose numbers and assistants there are; null: none
+    std::mt19937_64 random;        // ids must not come again with the next run, whatever the seed
     std::unordered_map<std::string, CallPtr> active;
 
     // call_player.cpp: how calls begin, commands.
     std::string new_id(const CallRecord& record);
-    std::string random_text(std::size_t length);
     CallPtr begin(CallRecord record, std::shared_ptr<const Scenario> scenario);
     void take_line(Call& call, CallRecord& record);
     std::shared_ptr<const Destination> destination(const std::shared_ptr<const Destination>& usual,

@@ -4,6 +4,8 @@
 
 #include "daemon/io/wall_clock.hpp"
 #include "daemon/simulator/call_in_play.hpp"
+#include "daemon/simulator/random_text.hpp"
+#include "daemon/simulator/rest_api.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -43,31 +45,13 @@ std::optional<std::string> numbered_or_none(const std::optional<std::string>& nu
 
 }  // namespace
 
-std::string CallPlayer::Impl::random_text(std::size_t length) {
-    constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuvwxyz";
-    std::uniform_int_distribution<std::size_t> digit(0, kDigits.size() - 1);
-    std::string text;
-    while (text.size() < length) text += kDigits[digit(random)];
-    return text;
-}
-
 // Protocol, 5.6: one id everywhere; a UUID (version 4) as webhooks show it, or what REST shows.
 std::string CallPlayer::Impl::new_id(const CallRecord& record) {
     if (settings.ids == CallIds::rest)
         return record.direction == "outbound"
-                   ? "call-outbound-" + random_text(10)
-                   : "call-_" + record.caller.value_or("web") + "_" + random_text(8);
-    constexpr std::string_view kHex = "0123456789abcdef";
-    std::string id;
-    std::uint64_t bits = 0;
-    for (std::size_t i = 0; i < 32; ++i) {
-        if (i % 16 == 0) bits = random();
-        if (i == 8 || i == 12 || i == 16 || i == 20) id += '-';
-        const auto digit = i == 12 ? 4 : i == 16 ? 8 + bits % 4 : bits % 16;
-        id += kHex[digit];
-        bits /= 16;
-    }
-    return id;
+                   ? "call-outbound-" + random_token(random, 10)
+                   : "call-_" + record.caller.value_or("web") + "_" + random_token(random, 8);
+    return random_uuid(random);
 }
 
 CallPtr CallPlayer::Impl::begin(CallRecord record, std::shared_ptr<const Scenario> scenario) {
@@ -132,7 +116,7 @@ CallPlayer::CallPlayer(asio::any_io_executor executor, const PlaySettings& setti
 
 CallPlayer::~CallPlayer() = default;
 
-void CallPlayer::use(Directory& directory) { impl_->directory = &directory; }
+void CallPlayer::use(RestApi& directory) { impl_->directory = &directory; }
 
 std::string CallPlayer::play(std::shared_ptr<const Scenario> scenario, std::size_t number,
                              std::function<void()> settled) {
@@ -168,7 +152,7 @@ std::string CallPlayer::dial(Dial dial) {
     record.agent_id = std::move(dial.agent_id);
     record.agent_name = std::move(dial.agent_name);
     record.business_name = std::move(dial.business_name);
-    record.room_name = "outbound-" + impl_->random_text(8);
+    record.room_name = "outbound-" + random_token(impl_->random, 8);
     auto call = impl_->begin(std::move(record), impl_->parts.dialled);
     call->to = impl_->destination(impl_->parts.account, dial.webhook_url, dial.webhook_secret);
     if (dial.webhook_events) call->events = *std::move(dial.webhook_events);

@@ -13,7 +13,6 @@
 // at most a second, because the real platform's callers do not wait for a slow receiver either.
 
 #include "daemon/simulator/call_log.hpp"
-#include "daemon/simulator/directory.hpp"
 #include "daemon/simulator/play_report.hpp"
 #include "daemon/simulator/play_settings.hpp"
 #include "daemon/simulator/scenario.hpp"
@@ -29,6 +28,8 @@
 #include <string_view>
 
 namespace hookswitch::simulator {
+
+class RestApi;
 
 class CallPlayer final : public Switchboard {
 public:
@@ -49,7 +50,7 @@ public:
     ~CallPlayer() override;
 
     /// Whose numbers and assistants there are; it must outlive the calls. Without one there are none.
-    void use(Directory& directory);
+    void use(RestApi& directory);
 
     /// Starts a call; returns its id. `number` tells the calls of one scenario apart (see `numbered`).
     /// `settled` is called later, when the call is over and its report is out.

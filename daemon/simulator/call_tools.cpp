@@ -1,6 +1,7 @@
 // The tools that the model of a call uses.
 
 #include "daemon/simulator/call_in_play.hpp"
+#include "daemon/simulator/random_text.hpp"
 #include "daemon/simulator/tool_definition.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -44,7 +45,7 @@ bool CallPlayer::Impl::use_tools(const CallPtr& call, const Step& step) {
             return other.url == event.url && other.secret == event.secret && other.async == event.async;
         });
         if (same == events.end()) same = events.insert(events.end(), std::move(event));
-        same->uses.push_back({prefix + random_text(12), tool.name, tool.arguments});
+        same->uses.push_back({prefix + random_token(random, 12), tool.name, tool.arguments});
         if (!defined.message.empty()) said(*call, "assistant", defined.message);
     }
     for (Event& event : events) {

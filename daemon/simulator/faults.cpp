@@ -1,11 +1,10 @@
 #include "daemon/simulator/faults.hpp"
 
+#include "daemon/core/ascii.hpp"
 #include "daemon/core/units.hpp"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <optional>
 
 namespace hookswitch::simulator {
 namespace {
@@ -22,20 +21,18 @@ constexpr std::array kShares{
 };
 constexpr std::string_view kSlow = "rest-slow";
 
-// "5%", "0.5%"
-std::optional<double> share_of(std::string_view text) {
-    if (!text.ends_with('%')) return std::nullopt;
-    text.remove_suffix(1);
-    double percent = 0;
-    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), percent);
-    if (ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    if (!(percent >= 0 && percent <= 100)) return std::nullopt;  // so written, a NaN is refused too
-    return percent / 100;
-}
-
 std::string_view name_in(std::string_view text) { return text.substr(0, text.find('=')); }
 
 }  // namespace
+
+std::optional<double> parse_share(std::string_view text) {
+    if (!text.ends_with('%')) return std::nullopt;
+    text.remove_suffix(1);
+    const auto percent = parse_number<double>(text);
+    // So written, a NaN is refused too.
+    if (!percent || !(*percent >= 0 && *percent <= 100)) return std::nullopt;
+    return *percent / 100;
+}
 
 bool RestFaults::any() const {
     return slow.count() > 0 ||
@@ -61,7 +58,7 @@ Result<> add_fault(RestFaults& faults, std::string_view text) {
     const auto named = std::ranges::find(kShares, name, &Named::name);
     if (named == kShares.end())
         return fail(Errc::invalid_config, "'" + std::string(name) + "' is not a fault of the REST API");
-    const auto share = share_of(value);
+    const auto share = parse_share(value);
     if (!share)
         return fail(Errc::invalid_config,
                     "'" + std::string(text) + "': a share is given as " + std::string(name) + "=5%");

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -29,6 +30,9 @@ struct RestFaults {
 /// "rest-429=5%", "rest-5xx=10%", "rest-hang=1%", "rest-garbage=2%", "rest-cut=1%", "rest-slow=500ms",
 /// "tls-failure=2%"; without a share: all of them. Errc::invalid_config.
 Result<> add_fault(RestFaults& faults, std::string_view text);
+
+/// "5%", "0.5%" as a share; nullopt for anything else, and for more than all.
+std::optional<double> parse_share(std::string_view text);
 
 /// Whether `text` names one of these, and not one of the calls' faults.
 bool is_rest_fault(std::string_view text);

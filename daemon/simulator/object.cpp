@@ -6,58 +6,6 @@ namespace hookswitch::simulator {
 
 namespace dom = simdjson::dom;
 
-void ObjectText::begin(std::string_view name) {
-    if (text_.size() > 1) text_ += ',';
-    append_json_string(text_, name);
-    text_ += ':';
-}
-
-ObjectText& ObjectText::json(std::string_view name, std::string_view value) {
-    begin(name);
-    text_ += value;
-    return *this;
-}
-
-ObjectText& ObjectText::text(std::string_view name, std::string_view value) {
-    begin(name);
-    append_json_string(text_, value);
-    return *this;
-}
-
-ObjectText& ObjectText::text_or_null(std::string_view name, const std::optional<std::string>& value) {
-    return value ? text(name, *value) : json(name, "null");
-}
-
-ObjectText& ObjectText::number(std::string_view name, std::int64_t value) {
-    return json(name, std::to_string(value));
-}
-
-ObjectText& ObjectText::flag(std::string_view name, bool value) {
-    return json(name, value ? "true" : "false");
-}
-
-ObjectText& ObjectText::time(std::string_view name, std::optional<Milliseconds> value) {
-    return value ? text(name, iso_time(*value)) : json(name, "null");
-}
-
-ObjectText& ObjectText::members(std::string_view members) {
-    if (members.empty()) return *this;
-    if (text_.size() > 1) text_ += ',';
-    text_ += members;
-    return *this;
-}
-
-std::string ObjectText::finish() { return std::move(text_ += '}'); }
-
-std::string texts(const std::vector<std::string>& values) {
-    std::string text = "[";
-    for (const std::string& value : values) {
-        if (text.size() > 1) text += ',';
-        append_json_string(text, value);
-    }
-    return text + ']';
-}
-
 std::optional<std::string> string_in(std::string_view json) {
     if (!json.starts_with('"')) return std::nullopt;
     if (json.find('\\') == std::string_view::npos) return std::string(json.substr(1, json.size() - 2));

@@ -5,6 +5,7 @@
 
 #include "daemon/core/iso_time.hpp"
 #include "daemon/core/json.hpp"
+#include "daemon/core/object_text.hpp"
 
 #include <cstdint>
 #include <list>
@@ -16,26 +17,6 @@
 #include <vector>
 
 namespace hookswitch::simulator {
-
-/// Writes an object, member by member.
-class ObjectText {
-public:
-    ObjectText& json(std::string_view name, std::string_view value);  // `value` is JSON
-    ObjectText& text(std::string_view name, std::string_view value);
-    ObjectText& text_or_null(std::string_view name, const std::optional<std::string>& value);
-    ObjectText& number(std::string_view name, std::int64_t value);
-    ObjectText& flag(std::string_view name, bool value);
-    ObjectText& time(std::string_view name, std::optional<Milliseconds> value);  // or null
-    ObjectText& members(std::string_view members);  // "\"a\":1,\"b\":2"; empty: none
-    std::string finish();
-
-private:
-    void begin(std::string_view name);
-    std::string text_ = "{";
-};
-
-/// ["a","b"]
-std::string texts(const std::vector<std::string>& values);
 
 /// What a JSON string says; nullopt: it is not one.
 std::optional<std::string> string_in(std::string_view json);

@@ -1,5 +1,6 @@
 #include "daemon/simulator/play.hpp"
 
+#include "daemon/io/terminal_line.hpp"
 #include "daemon/simulator/call_player.hpp"
 #include "daemon/simulator/play_report.hpp"
 #include "daemon/simulator/webhook_sender.hpp"
@@ -33,6 +34,13 @@ std::shared_ptr<const Destination> account_of(const PlaySettings& settings,
     return std::make_shared<const Destination>(std::move(account));
 }
 
+// What tells a call from others: all ids of the REST form begin alike.
+std::string_view short_id(std::string_view id) {
+    constexpr std::size_t kLength = 8;
+    return id.starts_with("call-") ? id.substr(id.size() - std::min(kLength, id.size()))
+                                   : id.substr(0, kLength);
+}
+
 std::shared_ptr<const Scenario> first_outbound(const std::vector<std::shared_ptr<const Scenario>>& all) {
     const auto found = std::ranges::find(all, "outbound", &Scenario::direction);
     return found == all.end() ? nullptr : *found;
@@ -63,7 +71,8 @@ struct Play::Impl {
         : executor(e),
           settings(s),
           parts(std::move(p)),
-          report(settings.compare, watched()),
+          progress(parts.err, parts.progress && settings.calls > 0),
+          report(settings.compare, progress.watched()),
           sender(executor, settings, report),
           due_timer(executor),
           tick_timer(executor),
@@ -72,8 +81,6 @@ struct Play::Impl {
           concurrent(settings.concurrent > 0 ? settings.concurrent
                      : settings.calls > 0    ? kConcurrentLoad
                                              : 1) {}
-
-    bool watched() const { return parts.progress && settings.calls > 0; }
 
     void make_player() {
         CallPlayer::Parts of_player{.log = parts.log,
@@ -84,7 +91,7 @@ struct Play::Impl {
                                     .narrate = {}};
         if (!settings.json && settings.calls == 0)
             of_player.narrate = [&out = parts.out](const CallRecord& call, std::string_view line) {
-                out << call.id.substr(0, 8) << "  " << line << '\n' << std::flush;
+                out << short_id(call.id) << "  " << line << '\n' << std::flush;
             };
         player = std::make_unique<CallPlayer>(executor, settings, std::move(of_player));
     }
@@ -102,6 +109,7 @@ struct Play::Impl {
     asio::any_io_executor executor;
     const PlaySettings settings;
     Parts parts;
+    TerminalLine progress;
     PlayReport report;
     WebhookSender sender;
     asio::steady_timer due_timer, tick_timer;
@@ -110,7 +118,7 @@ struct Play::Impl {
     std::function<void()> done;
     std::size_t total, concurrent, begun = 0, running = 0;
     Clock::time_point started = Clock::now();
-    bool progress_shown = false, waiting = false, stopped = false;
+    bool waiting = false, stopped = false;
 };
 
 void Play::Impl::more() {
@@ -150,8 +158,7 @@ void Play::Impl::tick() {
     tick_timer.expires_after(1s);
     tick_timer.async_wait([this](const boost::system::error_code& ec) {
         if (ec) return;
-        parts.err << "\r\x1b[K" << report.as_progress(Clock::now() - started) << std::flush;
-        progress_shown = true;
+        progress.show(report.as_progress(Clock::now() - started));
         tick();
     });
 }
@@ -172,13 +179,13 @@ Result<std::unique_ptr<Play>> Play::make(asio::any_io_executor executor, const P
 
 Switchboard& Play::switchboard() { return *impl_->player; }
 
-void Play::use(Directory& directory) { impl_->player->use(directory); }
+void Play::use(RestApi& directory) { impl_->player->use(directory); }
 
 void Play::start(std::function<void()> done) {
     impl_->started = Clock::now();
     if (impl_->scenarios.empty()) return;
     impl_->done = std::move(done);
-    if (impl_->watched()) impl_->tick();
+    if (impl_->progress.watched()) impl_->tick();
     impl_->more();
 }
 
@@ -193,7 +200,7 @@ int Play::conclude() {
     Impl& play = *impl_;
     const auto duration = Clock::now() - play.started;
     play.tick_timer.cancel();
-    if (play.progress_shown) play.parts.err << "\r\x1b[K" << std::flush;
+    play.progress.clear();
     play.parts.out << (play.settings.json ? play.report.as_json(duration) : play.report.as_text(duration))
                    << std::flush;
     return play.report.good() ? 0 : 1;

@@ -5,7 +5,6 @@
 
 #include "daemon/core/signature.hpp"
 #include "daemon/simulator/call_log.hpp"
-#include "daemon/simulator/directory.hpp"
 #include "daemon/simulator/play_settings.hpp"
 #include "daemon/simulator/scenario.hpp"
 #include "daemon/simulator/switchboard.hpp"
@@ -20,6 +19,8 @@
 #include <vector>
 
 namespace hookswitch::simulator {
+
+class RestApi;
 
 /// Every scenario that is named. Errc::invalid_config with all mistakes in all of them, one a line.
 Result<std::vector<std::shared_ptr<const Scenario>>> load_scenarios(const PlaySettings& settings);
@@ -43,7 +44,7 @@ public:
     Switchboard& switchboard();
 
     /// Whose numbers and assistants there are. It must outlive the calls.
-    void use(Directory& directory);
+    void use(RestApi& directory);
 
     /// Starts the calls. `done` is called once, later, when all are over and nothing is on its way.
     /// Without scenarios it is never called: calls come from the switchboard.

@@ -1,10 +1,9 @@
 #include "daemon/simulator/play_faults.hpp"
 
 #include "daemon/core/units.hpp"
+#include "daemon/simulator/faults.hpp"
 
 #include <array>
-#include <charconv>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -23,17 +22,6 @@ double DeliveryFaults::*fault_named(std::string_view text) {
     for (const auto& [name, fault] : kFaults)
         if (name == text.substr(0, text.find('='))) return fault;
     return nullptr;
-}
-
-std::optional<double> share_of(std::string_view text) {
-    double percent = 0;
-    if (!text.ends_with('%')) return std::nullopt;
-    text.remove_suffix(1);
-    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), percent);
-    // So written, a NaN is refused too.
-    if (ec != std::errc() || end != text.data() + text.size() || !(percent >= 0 && percent <= 100))
-        return std::nullopt;
-    return percent / 100;
 }
 
 Error wrong(std::string_view text, std::string_view why) {
@@ -61,7 +49,7 @@ Result<> add_delivery_fault(DeliveryFaults& faults, std::string_view text) {
         faults.delay_by = *time;
         value = value.substr(0, colon);
     }
-    const auto share = share_of(value);
+    const auto share = parse_share(value);
     if (!share) return wrong(text, "the share is a number from 0% to 100%");
     faults.*fault = *share;
     return {};

@@ -19,6 +19,7 @@
 namespace hookswitch::simulator {
 
 class CallLog;
+struct CallRecord;
 class Switchboard;
 struct RestState;
 struct RateLimit;
@@ -33,11 +34,11 @@ struct RestReply {
     std::vector<std::pair<std::string_view, std::string>> headers;
 };
 
-class RestApi : public Directory {
+class RestApi {
 public:
     /// `log` must outlive it. With `now` it makes an assistant and a number, unless the settings say not to.
     RestApi(RestSettings settings, CallLog& log, Milliseconds now);
-    ~RestApi() override;
+    ~RestApi();
 
     /// To be called before the first request; it must outlive the last one.
     void connect(Switchboard& switchboard);
@@ -49,11 +50,19 @@ public:
 
     const RestSettings& settings() const;
 
-    // Directory
-    std::optional<Line> line(std::string_view called) const override;
-    std::optional<Assistant> assistant(std::string_view id) const override;
-    std::vector<Line> lines() const override;
-    void on_ended(const CallRecord& call) override;
+    // ---- what calls ask
+
+    /// nullopt: not one of the organization's numbers (an account's webhook may still be asked).
+    std::optional<Line> line(std::string_view called) const;
+
+    /// Of an `assistant_id` in the answer to an assistant-request; nullopt: unknown.
+    std::optional<Assistant> assistant(std::string_view id) const;
+
+    /// Every number, in order of creation.
+    std::vector<Line> lines() const;
+
+    /// To be called once for every call that has ended, of whatever direction: usage and campaigns' leads.
+    void on_ended(const CallRecord& call);
 
 private:
     struct Limits;

@@ -3,10 +3,10 @@
 // Source: Flireo protocol reference, 5.1 to 5.3, 5.6, 6.1, 7.5. The date filters look at created_at, both
 // ends included; the documents do not say.
 
+#include "daemon/core/ascii.hpp"
 #include "daemon/simulator/rest_state.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
 
 namespace hookswitch::simulator {
@@ -27,11 +27,10 @@ RestResult<std::int64_t> number_parameter(const RestCall& call, std::string_view
                                           std::int64_t least) {
     const auto text = call.parameter(name);
     if (text.empty()) return otherwise;
-    std::int64_t value = 0;
-    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (ec != std::errc() || end != text.data() + text.size() || value < least)
+    const auto value = parse_number<std::int64_t>(text);
+    if (!value || *value < least)
         return invalid(name, "must be an integer of at least " + std::to_string(least));
-    return value;
+    return *value;
 }
 
 // A time, or a date: then its first millisecond, or its last.

@@ -162,7 +162,7 @@ RestResult<> check_mcp_server(RestState& state, const RestCall& call, Object& ne
         before && host_of(before->text("url").value_or("")) != host_of(next.text("url").value_or(""));
     if (moved && !names.empty() && !sends_headers)
         return invalid("headers", "must be sent again when the host changes");
-    next.set("header_names", texts(names));
+    next.set("header_names", json_strings(names));
     return {};
 }
 

@@ -51,7 +51,7 @@ std::string as_text(const RestError& error, ErrorShape shape) {
     if (shape == ErrorShape::c) return body.text("error", error.message).finish();
     body.text("error", error.title.empty() ? title_of(error.status) : error.title);
     if (shape == ErrorShape::e && !error.details.empty())
-        return body.json("details", texts(error.details)).finish();
+        return body.json("details", json_strings(error.details)).finish();
     body.text("message", error.message);
     if (shape == ErrorShape::f) body.members(error.extra);
     return body.finish();

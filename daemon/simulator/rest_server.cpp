@@ -1,6 +1,7 @@
 #include "daemon/simulator/rest_server.hpp"
 
 #include "daemon/io/certificate.hpp"
+#include "daemon/io/read_file.hpp"
 #include "daemon/io/wall_clock.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -8,7 +9,6 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <fstream>
-#include <iterator>
 #include <optional>
 
 namespace hookswitch::simulator {
@@ -58,14 +58,6 @@ HttpAnswer garbage() {
     answer.verbatim = true;
     answer.body = std::string("\x16\x03\x01 these bytes are not an answer \0\xff\r\n\r\n", 37);
     return answer;
-}
-
-Result<std::string> read_file(const std::filesystem::path& file) {
-    std::ifstream in(file, std::ios::binary);
-    std::string text(std::istreambuf_iterator<char>(in), {});
-    if (!in || text.empty())
-        return fail(Errc::unavailable, "read " + file.string() + ": cannot be read, or is empty");
-    return text;
 }
 
 Result<TlsIdentity> identity_for(const TlsSettings& tls) {

@@ -6,6 +6,7 @@
 #include "daemon/core/platform_operations.hpp"
 #include "daemon/simulator/call_log.hpp"
 #include "daemon/simulator/object.hpp"
+#include "daemon/simulator/random_text.hpp"
 #include "daemon/simulator/rest_error.hpp"
 #include "daemon/simulator/rest_settings.hpp"
 #include "daemon/simulator/schema.hpp"
@@ -33,8 +34,8 @@ struct RestState {
     RestState(RestSettings given, CallLog& log)
         : settings(std::move(given)), calls(log), random(settings.seed) {}
 
-    std::string new_id();                     // a UUID; the same ones in the same order for the same seed
-    std::string new_token(std::size_t size);  // letters and digits
+    std::string new_id() { return random_uuid(random); }
+    std::string new_token(std::size_t size) { return random_token(random, size); }
 
     RestSettings settings;
     CallLog& calls;
@@ -114,6 +115,6 @@ std::optional<std::vector<std::string>> webhook_events(const Object& assistant);
 Dial dial_with(const RestState& state, const Object& assistant, std::string destination);
 
 /// One assistant and one number, so that it is useful at once.
-void sow(RestState& state, Milliseconds now);  // rest_seed.cpp
+void sow(RestState& state, Milliseconds now);  // rest_directory.cpp
 
 }  // namespace hookswitch::simulator

@@ -1,10 +1,9 @@
 #include "daemon/simulator/scenario.hpp"
 
 #include "daemon/config_table.hpp"
+#include "daemon/io/read_file.hpp"
 
 #include <array>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 namespace hookswitch::simulator {
@@ -186,16 +185,11 @@ std::filesystem::path installed_scenarios() {
 
 Result<Scenario> parse_scenario(std::string_view text, const std::filesystem::path& path) {
     ConfigFile file(path);
-    toml::table root;
-    try {
-        root = toml::parse(text, path.string());
-    } catch (const toml::parse_error& e) {
-        file.mistake(e.source().begin, "", e.description());
-        return fail(Errc::invalid_config, file.mistakes());
-    }
+    const auto root = file.parse(text);
+    if (!root) return fail(Errc::invalid_config, file.mistakes());
     Scenario scenario;
     scenario.name = path.stem().string();
-    Table in(root, "", file);
+    Table in(*root, "", file);
     read_call(in, scenario);
     check(in, scenario);
     in.each_table("step", [&](Table step) { scenario.steps.push_back(read_step(std::move(step))); });
@@ -206,11 +200,8 @@ Result<Scenario> parse_scenario(std::string_view text, const std::filesystem::pa
 }
 
 Result<Scenario> load_scenario(const std::filesystem::path& file) {
-    std::ifstream in(file, std::ios::binary);
-    if (!in) return fail({errno, boost::system::system_category()}, "open " + file.string());
-    std::ostringstream text;
-    text << in.rdbuf();
-    return parse_scenario(text.str(), file);
+    TRY(const auto text, read_file(file));
+    return parse_scenario(text, file);
 }
 
 Result<std::filesystem::path> find_scenario(const std::string& name, const std::filesystem::path& directory) {
@@ -223,8 +214,10 @@ Result<std::filesystem::path> find_scenario(const std::string& name, const std::
     for (const auto& place : places)
         if (const auto file = place / (name + ".toml"); is_name && fs::is_regular_file(file, ignored))
             return file;
+    std::string looked_at;
+    for (const auto& place : places) looked_at += (looked_at.empty() ? "" : " or ") + place.string();
     return fail(Errc::invalid_config, "no scenario '" + name + "': neither a file nor a name in " +
-                                          places.front().string() + ": give a file, or --scenarios DIR");
+                                          looked_at + ": give a file, or --scenarios DIR");
 }
 
 std::string numbered(std::string_view number, std::size_t n) {

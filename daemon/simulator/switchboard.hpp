@@ -1,7 +1,8 @@
 #pragma once
 
 // What the REST side of the local platform asks of its telephone side. One implementation
-// (call_player.*); an interface because the REST side is tested without playing calls.
+// (call_player.*), which itself asks RestApi; an interface because the REST side is tested without playing
+// calls.
 
 #include "daemon/core/call_command.hpp"
 
