@@ -67,6 +67,7 @@ PlatformResult<std::string> CallPlace::ask(std::string_view method, const std::s
 
 std::string CallPlace::explain(const PlatformError& error) const {
     if (!daemon_ || error.status != 0) {
+        if (daemon_ && error.code == "platform_error") return error.message;  // whole, as the daemon got it
         if (daemon_ && error.status == 401) return error.what() + ": name its token with --token-file";
         return error.what();
     }

@@ -58,6 +58,13 @@ std::string option_of(const PlatformField& field) {
     return "--" + field.option_name() + (is_from_file(field.type) ? "-file" : "");
 }
 
+// Both, where the camel era's name is another one: "--assistant-id,--agent-id".
+std::string names_of(const PlatformField& field) {
+    if (field.camel.empty()) return option_of(field);
+    const PlatformField older{field.camel, field.type, {}};
+    return option_of(field) + ',' + option_of(older);
+}
+
 std::string example_of(const PlatformOperation& operation, const PlatformResource& resource) {
     const std::string words = std::string(operation.resource) + ' ' + std::string(operation.verb);
     if (resource.example == words || resource.example.starts_with(words + ' '))
@@ -129,7 +136,7 @@ void add_member_option(CLI::App* command, const PlatformOperation& operation, co
                        Api& args) {
     command
         ->add_option_function<std::string>(
-            option_of(field),
+            names_of(field),
             [&args, &field](const std::string& text) {
                 ApiMember member{&field, option_of(field), ApiMember::From::json, {}, true};
                 if (is_from_file(field.type)) {

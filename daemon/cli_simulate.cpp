@@ -13,6 +13,7 @@ namespace {
 using simulator::RestSettings;
 
 const char* const kRest = "REST API";
+constexpr int kMost = 1'000'000'000;
 
 CLI::Option* in_group(CLI::Option* option) { return option->group(kRest); }
 
@@ -74,7 +75,7 @@ void add_manners(CLI::App* command, RestSettings& rest) {
     in_group(command->add_option("--balance", rest.balance,
                                  "Minutes of credit; without any, outbound calls are refused with 402"))
         ->type_name("MINUTES")
-        ->check(CLI::NonNegativeNumber)
+        ->check(CLI::Range(0, kMost))
         ->capture_default_str();
     in_group(command->add_option("--campaign-lines", rest.campaign_lines, "Calls of a campaign at a time"))
         ->type_name("N")
@@ -89,11 +90,11 @@ void add_limits(CLI::App* command, RestSettings& rest) {
         [&rest](const std::string& word) { rest.window = simulator::window_kind_named(word).value(); });
     in_group(command->add_option("--key-limit", rest.per_key, "Requests a minute for each API key"))
         ->type_name("N")
-        ->check(CLI::PositiveNumber)
+        ->check(CLI::Range(1, kMost))
         ->capture_default_str();
     in_group(command->add_option("--call-limit", rest.per_call, "Commands a minute for each call"))
         ->type_name("N")
-        ->check(CLI::PositiveNumber)
+        ->check(CLI::Range(1, kMost))
         ->capture_default_str();
 }
 
@@ -124,8 +125,18 @@ void add_faults(CLI::App* command, Simulate& args) {
         ->default_str("1");
 }
 
+// What nobody listens to is a mistake. The era tells calls their dialect, too.
+void check_unlistened(const CLI::App& command) {
+    for (const CLI::Option* option : command.get_options())
+        if (option->get_group() == kRest && option->count() > 0 && option->get_name() != "--era")
+            throw CLI::ValidationError(option->get_name() + " needs --listen");
+    for (const std::string& fault : command.get_option("--fault")->results())
+        if (simulator::is_rest_fault(fault))
+            throw CLI::ValidationError("--fault", "'" + fault + "' needs --listen");
+}
+
 // What no option can know by itself.
-Simulate checked(const Simulate& args) {
+Simulate checked(const CLI::App& command, const Simulate& args) {
     auto files = args.api_key_files;
     files.push_back(args.play.secret_file);
     if (std::ranges::count(files, "-") > 1)
@@ -137,6 +148,7 @@ Simulate checked(const Simulate& args) {
     if (!args.play.scenarios.empty() && !args.play.to)
         throw CLI::ValidationError("--scenario needs --to: whom are calls to be played at");
     if (args.play.stay && args.rest.listen.empty()) throw CLI::ValidationError("--stay needs --listen");
+    if (args.rest.listen.empty()) check_unlistened(command);
     Simulate complete = args;
     complete.play.usual = simulator::webhook_dialect_named(name_of(args.rest.era)).value();
     return complete;
@@ -161,14 +173,13 @@ Spec simulate_command(CLI::App& app, Simulate& args) {
             "      --fault rest-5xx=10% --fault rest-hang=1% --seed 7\n"
             "\n"
             "With scenarios it ends after the last call: status 0 if all went as expected, else 1;\n"
-            "130 after an interrupt. "
-            "Without, or with --stay, it serves until SIGTERM or Ctrl-C.");
+            "130 after an interrupt. Without, or with --stay, it serves until SIGTERM or Ctrl-C.");
     add_faults(command, args);
     add_listener(command, args);
     add_manners(command, args.rest);
     add_limits(command, args.rest);
     add_play_options(command, args.play);
-    return {command, [&args] { return checked(args); }};
+    return {command, [command, &args] { return checked(*command, args); }};
 }
 
 }  // namespace hookswitch::cli

@@ -50,7 +50,7 @@ constexpr PlatformField kControl[] = {
 
 constexpr PlatformField kCampaign[] = {
     {"name",                    text, "What it is called", required},
-    {"agent_id",                text, "Who calls", required, every_era, {}, "assistant-id"},
+    {"agent_id",                text, "Who calls", required, every_era, "agent_id", "assistant-id"},
     {"status",                  text, "scheduled starts it, paused stops it, draft is the beginning"},
     {"system_message_template", text, "What it is told about a lead, with {{variable}} in it"},
     {"schedule_start_time",     text, "Not before: 09:00:00"},

@@ -152,8 +152,10 @@ std::string PlayReport::as_text(Duration duration) const {
     auto out = std::back_inserter(text);
     for (const std::string& problem : problems_) fmt::format_to(out, "{}\n", problem);
     if (more_problems_ > 0) fmt::format_to(out, "... and {} more\n", more_problems_);
-    fmt::format_to(out, "{} calls in {:.1f} s ({:.1f}/s): {}\n", started_, seconds(duration),
+    fmt::format_to(out, "{} calls in {:.1f} s ({:.1f}/s): {}", started_, seconds(duration),
                    static_cast<double>(settled_) / std::max(seconds(duration), 1e-6), listed(statuses_));
+    if (started_ > ended_) fmt::format_to(out, ", {} cut off", started_ - ended_);
+    text += '\n';
     fmt::format_to(out, "{:<18}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}\n", "", "sent", "2xx",
                    "other", "failed", "late", "dropped", "p50 ms", "p99 ms", "p99.9 ms", "max ms");
     for (std::size_t i = 0; i < events_.size(); ++i) {

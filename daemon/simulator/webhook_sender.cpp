@@ -178,6 +178,7 @@ void WebhookSender::Impl::send(JobPtr job) {
         DeliveryOutcome dropped;
         dropped.how = How::dropped;
         const auto unanswered = wants_reply(kind) ? limit_of(kind) : milliseconds(0);
+        dropped.took = unanswered;
         return after(job, unanswered, [this, job, dropped] {
             report.delivered(job->delivery.kind, job->delivery.call, dropped);
             job->done(dropped);

@@ -80,6 +80,9 @@ class Requests(ApiCase):
     def test_names_follow_the_era(self):
         words = ("numbers", "update", ID, "--assistant-id", "a1")
         self.assertEqual(self.sent(*words, era="camel").json(), {"agent_id": "a1"})
+        older = ("numbers", "update", ID, "--agent-id", "a1")
+        self.assertEqual(self.sent(*older, era="camel").json(), {"agent_id": "a1"})
+        self.assertEqual(self.sent(*older, era="late").json(), {"assistant_id": "a1"})
         self.assertEqual(self.sent(*words, era="snake").json(), {"assistant_id": "a1"})
         self.assertEqual(self.sent("numbers", "update", ID, "--set", "agent_id=\"a1\"", era="late").json(),
                          {"assistant_id": "a1"})

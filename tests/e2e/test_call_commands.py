@@ -189,7 +189,8 @@ class ThroughADaemon(Commands):
         self.assertEqual(self.call("say", ID, "Een ogenblik.", *place), "Command sent successfully\n")
         self.assertEqual(self.stub.asked[0].path, PATH + "/control")
         self.assertEqual(self.stub.asked[0].json()["content"], "Een ogenblik.")
-        self.assertIn("HTTP 404: Call not found", self.call("say", ID, "Hallo?", *place, code=1))
+        self.assertEqual(self.call("say", ID, "Hallo?", *place, code=1),
+                         "hookswitch: call say: HTTP 404: Call not found\n")
         log = self.daemon.records("platform.request")
         self.assertEqual([(record["status"], record["path"]) for record in log],
                          [(status, "/calls/call-_+31*******78_abc123/control") for status in (200, 404)])

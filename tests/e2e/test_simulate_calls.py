@@ -104,6 +104,8 @@ class Played(unittest.TestCase):
         for line in ("assistant: Good day, +31612345678.", "user: Hello", "assistant: Jan Voorbeeld",
                      "ended (user_hangup)", "1 calls in", "1 as expected, 0 different"):
             self.assertIn(line, outcome.out)
+        outcome = self.simulate(file, file, as_json=False, options=["--call-ids", "rest"])
+        self.assertEqual(len({line.split()[0] for line in outcome.out.splitlines() if "user: Hello" in line}), 2)
 
     def test_a_recording_replays(self):
         file = self.directory / "calls.jsonl"
