@@ -1,6 +1,7 @@
 #include "daemon/call_registry.hpp"
 
 #include "daemon/core/search_index.hpp"
+#include "daemon/io/log.hpp"
 
 #include <boost/unordered/unordered_flat_set.hpp>
 
@@ -244,6 +245,7 @@ void CallRegistry::expire(Stripe& stripe, Milliseconds now, std::size_t most) {
     for (; most > 0; --most) {
         CallEntry* const ended = stripe.ended.oldest();
         if (!ended || ended->ended_at + limits_.keep_ended > now) break;
+        count_if_unreported(*ended, ended->ended_at + limits_.keep_ended);
         forget(stripe, *ended);
     }
     for (; most > 0; --most) {
@@ -252,6 +254,13 @@ void CallRegistry::expire(Stripe& stripe, Milliseconds now, std::size_t most) {
         metrics_.forgotten_silent.add();
         forget(stripe, *silent);
     }
+}
+
+void CallRegistry::count_if_unreported(const CallEntry& entry, Milliseconds due) {
+    const bool missing = entry.state == CallState::ended && brings_report(statuses_[entry.status]);
+    if (!missing || due <= limits_.since) return;
+    metrics_.without_report.add();
+    log::warn("call.report_missing", log::kv("call", entry.id()));
 }
 
 void CallRegistry::forget(Stripe& stripe, CallEntry& entry) {

@@ -66,6 +66,7 @@ struct CallLimits {
     std::chrono::milliseconds keep_ended = std::chrono::minutes(10);
     std::chrono::milliseconds longest_silence = kLongestCall;
     std::size_t stripes = 256;
+    Milliseconds since{};  // what had to be forgotten before is not counted: the run before did so
 };
 
 class CallRegistry {
@@ -111,6 +112,7 @@ private:
     void make_room(Stripe& stripe);
     void expire(Stripe& stripe, Milliseconds now, std::size_t most);
     void forget(Stripe& stripe, CallEntry& entry);
+    void count_if_unreported(const CallEntry& entry, Milliseconds due);
     bool matches(const CallEntry& entry, const CallFilter& filter) const;
     CallSnapshot snapshot(const CallEntry& entry) const;
     Gauge& count(CallState state) { return metrics_.by_state[static_cast<std::size_t>(state)]; }

@@ -80,6 +80,17 @@ Spec serve_command(CLI::App& app, Serve& args) {
     auto* command = add(app, "serve", "Receive webhooks and answer them until SIGTERM, then drain",
                         "  hookswitch serve -c hookswitch.toml");
     add_config(command, args.config);
+    command
+        ->add_option_function<std::string>(
+            "--log-format",
+            [&args](const std::string& text) {
+                args.log_format = log::format_named(text);
+                if (!args.log_format)
+                    throw CLI::ValidationError("--log-format",
+                                               "'" + text + "' is not one of: auto, text, json, journald");
+            },
+            "auto, text, json or journald; instead of log.format")
+        ->type_name("FORMAT");
     return {command, [&args] { return args; }};
 }
 
@@ -220,36 +231,31 @@ Exit explain(CLI::App& app, const CLI::ParseError& error) {
 
 }  // namespace
 
-Command parse(int argc, const char* const* argv) {
-    CLI::App app("Receives the webhooks of a voice platform and answers them while the caller waits.",
-                 "hookswitch");
+CommandLine::CommandLine(std::string_view api_resource)
+    : app("Receives the webhooks of a voice platform and answers them while the caller waits.",
+          "hookswitch") {
     app.set_version_flag("--version", "hookswitch " HOOKSWITCH_VERSION);
     app.require_subcommand(1);
     app.footer("'hookswitch COMMAND --help' shows the options of a command, with an example.\n" +
                example("  hookswitch serve -c hookswitch.toml"));
+    specs = {serve_command(app, serve_),  check_command(app, check_),   doctor_command(app, doctor_),
+             sign_command(app, sign_),    verify_command(app, verify_), send_command(app, send_),
+             replay_command(app, replay_)};
+    for (auto& spec : events_commands(app, events_)) specs.push_back(std::move(spec));
+    for (auto& spec : call_commands(app, call_)) specs.push_back(std::move(spec));
+    for (auto& spec : api_commands(app, api_, api_resource)) specs.push_back(std::move(spec));
+    specs.push_back(simulate_command(app, simulate_));
+}
 
-    Serve serve;
-    Check check;
-    Sign sign;
-    Verify verify;
-    Send send;
-    Replay replay;
-    EventsValues events;
-    CallValues call;
-    Api api;
-    Simulate simulate;
-    std::vector<Spec> specs{serve_command(app, serve), check_command(app, check),
-                            sign_command(app, sign),   verify_command(app, verify),
-                            send_command(app, send),   replay_command(app, replay)};
-    for (auto& spec : events_commands(app, events)) specs.push_back(std::move(spec));
-    for (auto& spec : call_commands(app, call)) specs.push_back(std::move(spec));
+Command parse(int argc, const char* const* argv) {
     const bool is_api = argc > 2 && argv[1] == std::string_view("api");
-    for (auto& spec : api_commands(app, api, is_api ? argv[2] : "")) specs.push_back(std::move(spec));
-    specs.push_back(simulate_command(app, simulate));
+    CommandLine line(is_api ? argv[2] : "");
+    CLI::App& app = line.app;
     if (auto unknown = unknown_command(app, {argv + 1, argv + std::max(argc, 1)})) return *unknown;
     try {
         app.parse(argc, argv);
-        const auto chosen = std::ranges::find_if(specs, [](const Spec& spec) { return spec.app->parsed(); });
+        const auto chosen =
+            std::ranges::find_if(line.specs, [](const Spec& spec) { return spec.app->parsed(); });
         Command command = chosen->result();
         if (shares_standard_input(command))
             return mistake(name_of(app),

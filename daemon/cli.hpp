@@ -5,10 +5,12 @@
 
 #include "daemon/cli_api.hpp"
 #include "daemon/cli_call.hpp"
+#include "daemon/cli_doctor.hpp"
 #include "daemon/cli_events.hpp"
 #include "daemon/cli_simulate.hpp"
 #include "daemon/core/url.hpp"
 #include "daemon/io/http_client.hpp"
+#include "daemon/io/log.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -25,6 +27,7 @@ namespace hookswitch::cli {
 
 struct Serve {
     std::filesystem::path config;
+    std::optional<log::Format> log_format;  // instead of log.format
 };
 
 struct Check {
@@ -69,7 +72,7 @@ struct Exit {
 
 using Command = std::variant<Serve, Check, Sign, Verify, Send, Replay, EventsList, EventsShow, EventsTail,
                              EventsExport, EventsRedeliver, EventsPurge, CallControl, CallGet, CallList,
-                             CallOutbound, Api, Simulate, Exit>;
+                             CallOutbound, Api, Simulate, Doctor, Exit>;
 
 Command parse(int argc, const char* const* argv);
 

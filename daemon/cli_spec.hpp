@@ -58,4 +58,31 @@ std::vector<Spec> api_commands(CLI::App& app, Api& args, std::string_view chosen
 
 Spec simulate_command(CLI::App& app, Simulate& args);
 
+Spec doctor_command(CLI::App& app, Doctor& args);
+
+/// The whole command line before it is parsed, and where its values go. The manual and the shells'
+/// completions are made from it too. Of `hookswitch api` it has only the verbs of `api_resource`.
+class CommandLine {
+public:
+    explicit CommandLine(std::string_view api_resource);
+    CommandLine(const CommandLine&) = delete;
+    CommandLine& operator=(const CommandLine&) = delete;
+
+    CLI::App app;
+    std::vector<Spec> specs;
+
+private:
+    Serve serve_;
+    Check check_;
+    Sign sign_;
+    Verify verify_;
+    Send send_;
+    Replay replay_;
+    EventsValues events_;
+    CallValues call_;
+    Api api_;
+    Simulate simulate_;
+    Doctor doctor_;
+};
+
 }  // namespace hookswitch::cli

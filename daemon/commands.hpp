@@ -44,6 +44,7 @@ int run(const cli::CallList& args, const Console& console);
 int run(const cli::CallOutbound& args, const Console& console);
 int run(const cli::Api& args, const Console& console);
 int run(const cli::Simulate& args, const Console& console);
+int run(const cli::Doctor& args, const Console& console);
 int run(const cli::Exit& args, const Console& console);
 
 // What the commands that sign have in common.

@@ -15,6 +15,9 @@
 #include "daemon/routing.hpp"
 #include "daemon/server_settings.hpp"
 #include "daemon/source.hpp"
+#include "handlers/exec.hpp"
+#include "handlers/http_upstream.hpp"
+#include "handlers/plugin.hpp"
 #include "handlers/reply.hpp"
 #include "handlers/worker.hpp"
 
@@ -29,11 +32,12 @@
 
 namespace hookswitch {
 
-/// A reply handler is built while the configuration is read (its lists and hours are part of what
-/// can be wrong); a worker pool is only described, because starting it has effects.
+/// A reply or control handler is built while the configuration is read (its lists and hours are part of
+/// what can be wrong); the others are only described, because starting them has effects.
 struct HandlerConfig {
     std::string name;
-    std::variant<std::shared_ptr<Handler>, WorkerSettings> handler;
+    std::variant<std::shared_ptr<Handler>, WorkerSettings, ExecSettings, HttpUpstreamSettings, PluginSettings>
+        handler;
     DeliverySettings delivery;
 };
 

@@ -3,85 +3,14 @@
 #include "daemon/config_sections.hpp"
 #include "handlers/control.hpp"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 #include <sstream>
 
 namespace hookswitch {
 namespace {
 
-using namespace std::chrono_literals;
-
-enum class HandlerType { unknown, reply, worker, control };
-
-bool is_program(const std::filesystem::path& file) {
-    struct stat status {};
-    return ::stat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode) && ::access(file.c_str(), X_OK) == 0;
-}
-
-// As posix_spawnp will look for it: through PATH if it has no slash, else from the working directory.
-bool can_run(const std::string& program, const std::filesystem::path& directory) {
-    if (program.find('/') != std::string::npos) return is_program(directory / program);
-    const char* path = std::getenv("PATH");
-    std::istringstream places(path ? path : "/bin:/usr/bin");
-    for (std::string place; std::getline(places, place, ':');)
-        if (is_program(directory / place / program)) return true;
-    return false;
-}
-
-void read_command(Table& in, WorkerSettings& out) {
-    const auto* node = in.find("command");
-    if (!node) return in.mistake("command", "missing");
-    if (!node->is_array()) return in.wrong_type(*node, "command", "array of strings, the program first");
-    if (node->as_array()->empty()) return in.mistake("command", "must not be empty");
-    for (std::size_t i = 0; i < node->as_array()->size(); ++i) {
-        const auto key = "command[" + std::to_string(i) + "]";
-        in.string_in(key, *node->as_array()->get(i), out.command.emplace_back());
-    }
-    const auto& program = out.command.front();
-    const auto& first = *node->as_array()->get(0);
-    if (first.is_string() && !can_run(program, out.directory))
-        in.mistake(first, "command[0]", "'" + program + "' is not a program that can be run");
-}
-
-void read_directory(Table& in, WorkerSettings& out) {
-    out.directory = in.file().directory();
-    in.read_path("directory", out.directory);
-    std::error_code error;
-    if (!std::filesystem::is_directory(out.directory, error))
-        in.mistake("directory", "'" + out.directory.string() + "' is not a directory");
-}
-
-void read_environment(Table& in, WorkerSettings& out) {
-    in.table("environment", [&](Table variables) {
-        for (auto&& [key, node] : variables.toml()) {
-            const std::string name(key.str());
-            if (name.empty() || name.find_first_of(std::string("=\0", 2)) != std::string::npos)
-                variables.mistake(node, name, "is not the name of a variable");
-            else
-                variables.string_in(name, node, out.environment[name]);
-        }
-    });
-}
-
-WorkerSettings read_worker(Table& in, std::string name) {
-    WorkerSettings settings;
-    settings.name = std::move(name);
-    read_directory(in, settings);
-    read_command(in, settings);
-    read_environment(in, settings);
-    in.read_count("workers", settings.workers, 1, 256);
-    in.read_count("concurrency", settings.concurrency, 1, 10'000);
-    in.read_count("queue", settings.queue, 1, 1'000'000);
-    in.read("start_timeout", settings.start_timeout, 10ms, 10min);
-    in.read("hang_timeout", settings.hang_timeout, 0ms, 10min);
-    in.read_count("max_missed", settings.max_missed, 1, 1'000'000);
-    return settings;
-}
+enum class HandlerType { unknown, reply, worker, exec, http, plugin, control };
 
 // A value that a field is compared with, in the form that FieldCondition wants it.
 std::optional<std::string> comparable(const toml::node& node) {
@@ -255,10 +184,13 @@ std::shared_ptr<Handler> build_control(Table& in, const std::string& name, std::
 HandlerType read_type(Table& in) {
     auto type = HandlerType::unknown;
     if (!in.toml().contains("type")) in.mistake("type", "missing");
-    in.choose<HandlerType>(
-        "type", type,
-        {{"reply", HandlerType::reply}, {"worker", HandlerType::worker}, {"control", HandlerType::control}},
-        {"exec", "http", "plugin"});
+    in.choose<HandlerType>("type", type,
+                           {{"reply", HandlerType::reply},
+                            {"worker", HandlerType::worker},
+                            {"exec", HandlerType::exec},
+                            {"http", HandlerType::http},
+                            {"plugin", HandlerType::plugin},
+                            {"control", HandlerType::control}});
     return type;
 }
 
@@ -272,13 +204,18 @@ void read_handler(Table in, std::vector<HandlerEntry>& entries, Config& config) 
     const auto type = read_type(in);
     DeliverySettings delivery;
     read_delivery(in, delivery);
-    if (type == HandlerType::reply)
-        config.handlers.push_back({entry.name, build_reply(in, entry.replies), std::move(delivery)});
-    else if (type == HandlerType::worker)
-        config.handlers.push_back({entry.name, read_worker(in, entry.name), std::move(delivery)});
-    else if (type == HandlerType::control)
-        config.handlers.push_back(
-            {entry.name, build_control(in, entry.name, entry.replies), std::move(delivery)});
+    const auto add = [&](auto handler) {
+        config.handlers.push_back({entry.name, std::move(handler), std::move(delivery)});
+    };
+    switch (type) {
+        case HandlerType::unknown: break;
+        case HandlerType::reply: add(build_reply(in, entry.replies)); break;
+        case HandlerType::worker: add(read_worker(in, entry.name)); break;
+        case HandlerType::exec: add(read_exec(in, entry.name)); break;
+        case HandlerType::http: add(read_http_upstream(in, entry.name)); break;
+        case HandlerType::plugin: add(read_plugin(in, entry.name)); break;
+        case HandlerType::control: add(build_control(in, entry.name, entry.replies)); break;
+    }
     if (type == HandlerType::control && !config.platform)
         in.mistake("type", "'control' needs a [platform] to carry out its actions");
     if (type != HandlerType::unknown) in.finish();  // else nobody can say which keys belong here

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <variant>
 
 namespace hookswitch {
 namespace {
@@ -99,14 +100,23 @@ void read_fallback(Table& in, const Kinds& kinds, std::string& out) {
                    "is given as it stands: ${...} is filled in by handlers of type \"reply\" only");
 }
 
-void read_late(Table& in, const Kinds& kinds, bool has_platform, bool& inject) {
+bool ends_at_the_deadline(const Config& config, const std::string& handler) {
+    return std::ranges::any_of(config.handlers, [&](const HandlerConfig& entry) {
+        return entry.name == handler && std::holds_alternative<ExecSettings>(entry.handler);
+    });
+}
+
+void read_late(Table& in, const Kinds& kinds, const Config& config, const std::string& handler,
+               bool& inject) {
     in.choose<bool>("late", inject, {{"drop", false}, {"inject", true}});
     if (in.toml().contains("late") && !kinds.any_waited_for())
         in.mistake("late", "no answer to these events can be late: nobody waits for one");
     else if (inject && !kinds.tool_calls)
         in.mistake("late", "'inject' is for tool-calls: the call has begun without this answer");
-    else if (inject && !has_platform)
+    else if (inject && !config.platform)
         in.mistake("late", "'inject' needs a [platform] to send it to");
+    else if (inject && ends_at_the_deadline(config, handler))
+        in.warning("late", "comes to nothing: '" + handler + "' is killed at the deadline, with its answer");
 }
 
 Kinds read_route(Table in, const std::vector<HandlerEntry>& handlers, const Config& config,
@@ -124,7 +134,7 @@ Kinds read_route(Table in, const std::vector<HandlerEntry>& handlers, const Conf
     read_handler_of(in, handlers, out.handler);
     if (in.toml().contains("timeout")) in.read("timeout", out.timeout.emplace(), 10ms, kinds.max());
     read_fallback(in, kinds, out.fallback);
-    read_late(in, kinds, config.platform.has_value(), out.inject_late);
+    read_late(in, kinds, config, out.handler, out.inject_late);
     in.finish();
     return kinds;
 }

@@ -54,6 +54,15 @@ void read_journal(Table in, Config& config);
 /// How told-only events come to a handler: keys of its table.
 void read_delivery(Table& in, DeliverySettings& out);
 
+/// `concurrency` and `queue` of a handler.
+void read_bulkhead(Table& in, BulkheadSettings& out);
+
+// The rest of a [[handler]], by its type.
+WorkerSettings read_worker(Table& in, std::string name);
+ExecSettings read_exec(Table& in, std::string name);
+HttpUpstreamSettings read_http_upstream(Table& in, std::string name);
+PluginSettings read_plugin(Table& in, std::string name);
+
 std::vector<HandlerEntry> read_handlers(Table& root, Config& config);
 
 /// Reads [[route]] and checks its names and answers against the rest.

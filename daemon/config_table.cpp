@@ -75,6 +75,11 @@ void ConfigFile::warning(const toml::source_position& at, std::string_view key, 
     warnings_.push_back(entry(at, key, what));
 }
 
+std::string ConfigFile::place(const toml::source_position& at, std::string_view key) const {
+    const std::string text = entry(at, key, "").text;
+    return text.substr(0, text.rfind(':'));
+}
+
 bool ConfigFile::faulty_at(const toml::source_position& at) const {
     return std::ranges::any_of(mistakes_, [&](const Entry& e) { return e.at == at; });
 }

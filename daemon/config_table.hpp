@@ -32,6 +32,9 @@ public:
     void mistake(const toml::source_position& at, std::string_view key, std::string_view what);
     void warning(const toml::source_position& at, std::string_view key, std::string_view what);
 
+    /// How messages name a place: "file:line:column: key".
+    std::string place(const toml::source_position& at, std::string_view key) const;
+
     bool faulty() const { return !mistakes_.empty(); }
     bool faulty_at(const toml::source_position& at) const;
 

@@ -188,14 +188,15 @@ void Delivery::loaded(Handling& from, Result<BacklogPage> page) {
     // What was skipped while this was being read is on disk, and further on.
     if (page->at_end && page->read_to >= from.skipped_to) from.rest_from.reset();
     for (const StoredTold& event : page->events) {
-        auto told = told_from(event);
+        auto told = told_from(from, event);
         add(from, event.seq, event.call, event.received_at, told ? *told : nullptr);
     }
     load(from);
     watch_mark();
 }
 
-Result<std::shared_ptr<const Told>> Delivery::told_from(const StoredTold& event, bool regardless) {
+Result<std::shared_ptr<const Told>> Delivery::told_from(const Handling& from, const StoredTold& event,
+                                                        bool regardless) {
     auto told = std::make_shared<Told>();
     told->reservation = reserve(event.body.size(), regardless);
     if (!told->reservation) return std::shared_ptr<const Told>();
@@ -204,6 +205,10 @@ Result<std::shared_ptr<const Told>> Delivery::told_from(const StoredTold& event,
     told->call = event.call;
     told->received_at = event.received_at;
     TRY(told->event, parse_event(event.body, dialect_named(event.dialect).value_or(Dialect::snake)));
+    told->trace = trace_in(event.head);
+    const RoutedHandler* routed = routing_ ? routing_->handler(from.handler) : nullptr;
+    if (routed && routed->handler->wants_raw())
+        told->raw = std::make_shared<const RawRequest>(RawRequest{event.head, event.body});
     return std::shared_ptr<const Told>(std::move(told));
 }
 

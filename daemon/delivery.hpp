@@ -46,6 +46,8 @@ struct Told {
     std::vector<std::string> handlers;  // it has to reach; each once
     std::shared_ptr<void> reservation;
     Event event;
+    TraceContext trace;
+    std::shared_ptr<const RawRequest> raw;  // if one of the handlers forwards requests as they came
 };
 
 class Delivery : public std::enable_shared_from_this<Delivery> {
@@ -115,7 +117,8 @@ private:
     void load(Handling& from);
     void loaded(Handling& from, Result<BacklogPage> page);
     /// Null: there is no memory for it now.
-    Result<std::shared_ptr<const Told>> told_from(const StoredTold& event, bool regardless = false);
+    Result<std::shared_ptr<const Told>> told_from(const Handling& from, const StoredTold& event,
+                                                  bool regardless = false);
 
     void pump(Handling& from);
     void fetch(Handling& from, Job job);

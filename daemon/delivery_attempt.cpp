@@ -78,7 +78,7 @@ void Delivery::fetch(Handling& from, Job job) {
             return self->let_go(from, std::move(job));
         }
         // One at a time always goes, however full the memory is.
-        auto told = self->told_from(**stored, from.lane.in_work() == 1);
+        auto told = self->told_from(from, **stored, from.lane.in_work() == 1);
         if (told && !*told) return self->put_back(from, std::move(job));  // no memory for it now
         if (told) job.told = *std::move(told);
         self->attempt(from, std::move(job));
@@ -100,6 +100,9 @@ void Delivery::attempt(Handling& from, Job job) {
     if (!routed) return answer(fail(Errc::handler_failed, "there is no handler of this name"));
 
     const Told& told = *running->told;
+    // Its type changed by a reload; read from the journal, it comes with the request.
+    if (routed->handler->wants_raw() && !told.raw)
+        return answer(fail(Errc::handler_failed, "the request as it came is not at hand"));
     const Route* route = routing_->route_to(from.handler, told.event, told.source);
     const auto timeout = route ? timeout_for(route->settings, told.event.kind) : milliseconds(kTimeout);
     const auto deadline = running->began_steady + timeout;
@@ -111,18 +114,21 @@ void Delivery::attempt(Handling& from, Job job) {
     Invocation invocation{told.id,       event,
                           nullptr,       told.source,
                           running->told, told.received_at,
-                          deadline,      running->job.attempts + 1};
+                          deadline,      running->job.attempts + 1,
+                          told.raw,      told.trace};
     try {
         routed->handler->handle(std::move(invocation), std::move(answer));
     } catch (const std::exception& e) {
-        log::error("handler.threw", kv("handler", from.handler), kv("why", e.what()));
+        log::error("handler.threw", kv("id", told.id), kv("call", told.event.call_id),
+                   kv("handler", from.handler), kv("why", e.what()));
     }
 }
 
 void Delivery::finish(Running& running, Result<Outcome> outcome) {
     if (std::exchange(running.finished, true)) {
         if (outcome && running.told)
-            log::info("handler.late", kv("id", running.told->id), kv("handler", running.from.handler));
+            log::info("handler.late", kv("id", running.told->id), kv("call", running.told->event.call_id),
+                      kv("handler", running.from.handler));
         return;
     }
     running.timer.cancel();

@@ -32,6 +32,13 @@ std::vector<std::string> handlers_for(const Received& received, const Event& eve
     return names;
 }
 
+bool any_wants_raw(const Routing& routing, const std::vector<std::string>& handlers) {
+    return std::ranges::any_of(handlers, [&](const std::string& name) {
+        const RoutedHandler* routed = routing.handler(name);
+        return routed && routed->handler->wants_raw();
+    });
+}
+
 std::string lines_of(const std::vector<std::string>& names) {
     std::string lines;
     for (const std::string& name : names) lines += (lines.empty() ? "" : "\n") + name;
@@ -169,6 +176,10 @@ void Dispatcher::tell(const Arrival& arrival, Event event, Done done) {
     told->reservation = delivery_->reserve(arrival.body.size());
     if (journal_ && !told->reservation) return store(arrival, event, std::move(told), std::move(done));
     told->event = std::move(event);
+    told->trace = trace_in(arrival.received.head);
+    if (any_wants_raw(*arrival.received.routing, told->handlers))
+        told->raw = std::make_shared<const RawRequest>(
+            RawRequest{std::string(arrival.received.head), std::string(arrival.body)});
     if (!journal_) return keep_in_memory(arrival, std::move(told), done);
     const Event& kept = told->event;
     store(arrival, kept, std::move(told), std::move(done));

@@ -22,7 +22,7 @@ using std::chrono::steady_clock;
 constexpr auto kPlatformMargin = milliseconds(500);
 
 constexpr std::string_view kUnavailable = R"({"error":"This tool is not available."})";
-constexpr std::string_view kByBuiltIn = "built-in", kByFallback = "fallback";
+constexpr std::string_view kByHandler = "handler", kByBuiltIn = "built-in", kByFallback = "fallback";
 constexpr std::string_view kBadArguments =
     R"({"error":"The arguments of this tool call are not valid JSON."})";
 
@@ -49,20 +49,37 @@ Exchange::Exchange(asio::any_io_executor shard, const std::string& id, Received 
       received_(std::move(received)),
       event_(std::move(event)),
       outbox_(std::move(outbox)) {
-    received_.head = {};  // its buffer is for the next request
+    divide(id);
+    if (std::ranges::any_of(parts_, &Part::raw))
+        raw_ = std::make_shared<const RawRequest>(
+            RawRequest{std::string(received_.head), std::string(received_.body)});
+    trace_ = trace_in(received_.head);
+    received_.head = received_.body = {};  // their buffer is for the next request
     received_.kind = nullptr;
-    const auto part = [&](const ToolCall* call) {
-        const Route* route = received_.routing->first_match(*event_, received_.source->name,
-                                                            call ? call->name : std::string_view());
-        const auto timeout = route ? timeout_for(route->settings, event_->kind) : milliseconds(0);
-        std::string part_id = id;
-        if (event_->tool_calls.size() > 1) part_id += '.' + std::to_string(parts_.size() + 1);
-        parts_.push_back({std::move(part_id), call, route, received_.at + timeout, {}, false, {}, 0, {}, {}});
-    };
-    if (event_->kind != EventKind::tool_calls) part(nullptr);
-    parts_.reserve(event_->tool_calls.size());
-    for (const ToolCall& call : event_->tool_calls) part(&call);
     open_ = parts_.size();
+}
+
+void Exchange::divide(const std::string& id) {
+    if (event_->kind != EventKind::tool_calls) add_part(nullptr);
+    parts_.reserve(event_->tool_calls.size());
+    for (const ToolCall& call : event_->tool_calls) add_part(&call);
+    for (std::size_t i = 0; i < parts_.size(); ++i)
+        parts_[i].id = parts_.size() > 1 ? id + '.' + std::to_string(i + 1) : id;
+}
+
+void Exchange::add_part(const ToolCall* call) {
+    const Route* route = received_.routing->first_match(*event_, received_.source->name,
+                                                        call ? call->name : std::string_view());
+    const bool raw = route && route->handler->wants_raw();
+    const auto same = std::ranges::find_if(parts_, [&](const Part& part) {
+        return raw && part.raw && part.route->settings.handler == route->settings.handler;
+    });
+    if (same != parts_.end()) return same->tool_calls.push_back(call);
+    Part& part = parts_.emplace_back();
+    if (call) part.tool_calls.push_back(call);
+    part.route = route;
+    part.deadline = received_.at + (route ? timeout_for(route->settings, event_->kind) : milliseconds(0));
+    part.raw = raw;
 }
 
 void Exchange::start(Done done) {
@@ -74,12 +91,12 @@ void Exchange::start(Done done) {
 
 void Exchange::begin(std::size_t index) {
     Part& part = parts_[index];
-    if (part.tool_call && !part.tool_call->arguments)
-        return settle(part, shape(part, kBadArguments).value(), kByBuiltIn);
     if (!part.route) return settle(part, built_in(part), kByBuiltIn);
+    const ToolCall* call = part.tool_calls.empty() || part.raw ? nullptr : part.tool_calls.front();
+    if (call && !call->arguments) return settle(part, shape(part, kBadArguments).value(), kByBuiltIn);
 
-    Invocation invocation{part.id,           event_,         part.tool_call, received_.source->name,
-                          received_.routing, received_.wall, part.deadline};
+    Invocation invocation{part.id,        event_,        call, received_.source->name,    received_.routing,
+                          received_.wall, part.deadline, 1,    part.raw ? raw_ : nullptr, trace_};
     Answer answer([self = shared_from_this(), index](Result<Outcome> outcome) {
         auto hop = [self, index, outcome = std::move(outcome)]() mutable {
             self->receive(index, std::move(outcome));
@@ -90,7 +107,8 @@ void Exchange::begin(std::size_t index) {
         part.route->handler->handle(std::move(invocation), std::move(answer));
     } catch (const std::exception& e) {
         // A handler's bug is its event's problem, nobody else's; its answer, dropped, has settled it.
-        log::error("handler.threw", kv("handler", part.route->settings.handler), kv("why", e.what()));
+        log::error("handler.threw", kv("id", part.id), kv("call", event_->call_id),
+                   kv("handler", part.route->settings.handler), kv("why", e.what()));
     }
 }
 
@@ -100,30 +118,46 @@ void Exchange::receive(std::size_t index, Result<Outcome> outcome) {
     if (!outcome) {
         if (outcome.error() == Errc::deadline_exceeded) metrics_of(part).missed_deadlines[event_->kind].add();
         fail_over(part, outcome.error().what());
-    } else if (outcome->reply.empty()) {
-        part.actions = std::move(outcome->actions);
-        settle_with_fallback(part);
-    } else if (auto answer = shape(part, outcome->reply)) {
-        part.actions = std::move(outcome->actions);
-        settle(part, *std::move(answer), "handler");
     } else {
-        fail_over(part, answer.error().what());
+        take(part, *std::move(outcome));
     }
     if (!starting_ && open_ == 0) finish();
+}
+
+void Exchange::take(Part& part, Outcome outcome) {
+    if (part.raw && !outcome.raw.empty()) return take_raw(part, std::move(outcome.raw));
+    auto answer = outcome.reply.empty() ? std::string() : shape(part, outcome.reply);
+    if (!answer) return fail_over(part, answer.error().what());
+    part.actions = std::move(outcome.actions);
+    outcome.reply.empty() ? settle_with_fallback(part) : settle(part, *std::move(answer), kByHandler);
+}
+
+// Where others answer some of the event's tool calls, its results are taken out of its body.
+void Exchange::take_raw(Part& part, std::string body) {
+    if (part.tool_calls.size() == event_->tool_calls.size()) {
+        part.whole = std::move(body);
+    } else if (auto results = results_in(body, part.tool_calls)) {
+        part.answers = *std::move(results);
+    } else {
+        return fail_over(part, results.error().what());
+    }
+    close(part, kByHandler);
 }
 
 // The platform has its answer. With late = "inject" the model learns of this one all the same, and what
 // the handler wants of the call is carried out; else both are dropped.
 void Exchange::receive_late(Part& part, Result<Outcome> outcome) {
+    if (!outcome && outcome.error() == Errc::deadline_exceeded) return;  // it says nothing new
     const RouteSettings& route = part.route->settings;
     part.route->metrics->late.add();
-    const bool inject = route.inject_late && part.tool_call && outcome && !event_->call_id.empty();
+    const bool inject =
+        route.inject_late && part.tool_calls.size() == 1 && outcome && !event_->call_id.empty();
     log::info("handler.late", kv("id", part.id), kv("handler", route.handler), kv("call", event_->call_id),
               kv("ms", ms_since(received_.at)), kv("injected", inject));
     if (!inject) return;
     std::vector<CallCommand> commands;
     if (const auto result = tool_result(Dialect::snake, outcome->reply); !outcome->reply.empty() && result)
-        commands.push_back(late_result(part.tool_call->name, *result));
+        commands.push_back(late_result(tool_of(part), *result));
     for (CallCommand& command : outcome->actions) commands.push_back(std::move(command));
     if (done_) {  // other parts are open still; it must not overtake the answer
         part.actions = std::move(commands);
@@ -147,7 +181,11 @@ std::vector<CommandOrder> Exchange::take_orders() {
 }
 
 void Exchange::settle(Part& part, std::string answer, std::string_view by) {
-    part.answer = std::move(answer);
+    part.answers.assign(std::max<std::size_t>(part.tool_calls.size(), 1), std::move(answer));
+    close(part, by);
+}
+
+void Exchange::close(Part& part, std::string_view by) {
     part.settled = true;
     part.by = by;
     part.ms = ms_since(received_.at);
@@ -155,7 +193,7 @@ void Exchange::settle(Part& part, std::string answer, std::string_view by) {
     count(part);
     if (!log::enabled(log::Level::info)) return;
     log::info("event.answered", kv("id", part.id), kv("type", event_->type), kv("call", event_->call_id),
-              kv("source", received_.source->name), kv("tool", part.tool_call ? part.tool_call->name : ""),
+              kv("source", received_.source->name), kv("tool", tool_of(part)),
               log::number("caller", event_->caller.value_or("")), kv("peer", received_.peer), kv("by", by),
               kv("handler", part.route ? std::string_view(part.route->settings.handler) : ""),
               kv("ms", part.ms));
@@ -212,21 +250,31 @@ void Exchange::on_deadline() {
 
 void Exchange::finish() {
     timer_.cancel();
-    std::string body;
-    if (event_->kind == EventKind::tool_calls) {
-        std::vector<std::string> results;
-        results.reserve(parts_.size());
-        for (Part& part : parts_) results.push_back(std::move(part.answer));
-        body = tool_results(event_->dialect, event_->tool_calls, results);
-    } else {
-        body = std::move(parts_.front().answer);
-    }
+    std::string text = body();
     // A late answer may hold this object for long; what the answer needed is let go now.
-    std::exchange(done_, nullptr)(std::move(body), *this);
+    std::exchange(done_, nullptr)(std::move(text), *this);
+}
+
+std::string Exchange::body() {
+    // A list of no tool calls has no parts.
+    if (!parts_.empty() && !parts_.front().whole.empty()) return std::move(parts_.front().whole);
+    if (event_->kind != EventKind::tool_calls) return std::move(parts_.front().answers.front());
+    std::vector<std::string> results(event_->tool_calls.size());
+    for (Part& part : parts_)
+        for (std::size_t i = 0; i < part.tool_calls.size(); ++i)
+            results[static_cast<std::size_t>(part.tool_calls[i] - event_->tool_calls.data())] =
+                std::move(part.answers[i]);
+    return tool_results(event_->dialect, event_->tool_calls, results);
+}
+
+// Empty: none, or several.
+std::string_view Exchange::tool_of(const Part& part) {
+    return part.tool_calls.size() == 1 ? part.tool_calls.front()->name : std::string_view();
 }
 
 Result<std::string> Exchange::shape(const Part& part, std::string_view reply) const {
-    return part.tool_call ? tool_result(event_->dialect, reply) : assistant_reply(event_->dialect, reply);
+    return part.tool_calls.empty() ? assistant_reply(event_->dialect, reply)
+                                   : tool_result(event_->dialect, reply);
 }
 
 std::string Exchange::account() const {
@@ -238,7 +286,7 @@ std::string Exchange::account() const {
     for (const Part& part : parts_) {
         json += json.size() > 1 ? ",{" : "{";
         text("id", part.id);
-        text("tool", part.tool_call ? part.tool_call->name : std::string_view());
+        text("tool", tool_of(part));
         text("handler", part.route ? std::string_view(part.route->settings.handler) : std::string_view());
         text("by", part.by);
         json += fmt::format(",\"ms\":{}", part.ms);
@@ -250,7 +298,7 @@ std::string Exchange::account() const {
 
 // Protocol 3.1: an empty object lets the platform use the saved configuration.
 std::string Exchange::built_in(const Part& part) const {
-    if (!part.tool_call) return "{}";
+    if (part.tool_calls.empty()) return "{}";
     return shape(part, kUnavailable).value();
 }
 

@@ -137,7 +137,7 @@ bool Outbox::may_repeat(const std::string& call, const PlatformError& why) {
     // Others that were in flight have seen the same; one line and one step of the back-off for all.
     if (now() < paused_until_) return true;
     paused_until_ = now() + reach_again_.next(0.5);
-    log::warn("platform.unreachable", kv("why", why.what()));
+    log::warn("platform.unreachable", kv("call", call), kv("why", why.what()));
     return true;
 }
 

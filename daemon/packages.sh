@@ -13,6 +13,9 @@ BUILD_PACKAGES="g++ cmake ninja-build ccache git pkg-config
 TEST_PACKAGES="clang-format clang-tidy python3 curl openssl procps
     nginx-light haproxy caddy prometheus systemd iproute2 util-linux mount tzdata"
 
+# For tests/system/run: a Debian in a container, and what looks at the package.
+SYSTEM_PACKAGES="debootstrap systemd-container lintian dpkg-dev file man-db mandoc bash-completion zsh fish"
+
 # need_packages PACKAGE...: installs those that are missing. Needs root or sudo only if any is.
 need_packages() {
     local missing=() package

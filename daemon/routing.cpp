@@ -11,6 +11,7 @@ Routing::Routing(std::vector<Source> sources, std::vector<Route> routes, Handler
     for (Route& route : routes_) route.metrics = &metrics.handler(route.settings.handler);
     for (Source& source : sources) {
         source.metrics = &metrics.source(source.name);
+        for (const auto& key : source.key_names) source.key_used.push_back(&source.metrics->secret_used[key]);
         std::string path = source.path;
         sources_.emplace(std::move(path), std::move(source));
     }

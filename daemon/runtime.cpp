@@ -4,6 +4,7 @@
 #include "daemon/core/lines.hpp"
 #include "daemon/io/log.hpp"
 #include "daemon/io/wall_clock.hpp"
+#include "daemon/start_handler.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -31,13 +32,14 @@ void warn_of(const Config& config) {
 
 }  // namespace
 
-// A configuration whose pools are starting, before it is taken into use.
+// A configuration whose handlers are starting, before it is taken into use.
 struct Runtime::Prepared {
     Config config;
     std::shared_ptr<const Routing> routing;
-    Pools pools;
+    Running running;
+    std::vector<std::string> running_names;
     std::size_t starting = 0;
-    bool failed = false;  // a worker cannot start
+    std::vector<std::string> failed;  // handlers that cannot start
 };
 
 Runtime::Runtime(Config config)
@@ -137,14 +139,14 @@ Result<> Runtime::remember(JournalBacklog& backlog) {
     return {};
 }
 
-// A pool ends when the last request that could reach it is done: the routes lease it, and the end of
-// the lease retires it.
-std::shared_ptr<Handler> Runtime::lease(const std::shared_ptr<WorkerPool>& pool) {
-    return {pool.get(), [weak = weak_from_this(), pool](Handler*) {
+// A running handler ends when the last request that could reach it is done: the routes lease it, and the end
+// of the lease retires it.
+std::shared_ptr<Handler> Runtime::lease(const std::shared_ptr<RunningHandler>& handler) {
+    return {handler.get(), [weak = weak_from_this(), handler](Handler*) {
                 const auto self = weak.lock();
                 if (!self) return;
-                asio::post(self->server_.home(), [weak, pool] {
-                    if (const auto runtime = weak.lock()) runtime->retire(pool);
+                asio::post(self->server_.home(), [weak, handler] {
+                    if (const auto runtime = weak.lock()) runtime->retire(handler);
                 });
             }};
 }
@@ -162,15 +164,16 @@ std::shared_ptr<Runtime::Prepared> Runtime::prepare(Config config) {
     auto prepared = std::make_shared<Prepared>();
     Routing::Handlers handlers;
     for (const HandlerConfig& h : config.handlers) {
-        if (const auto* settings = std::get_if<WorkerSettings>(&h.handler)) {
-            auto pool = WorkerPool::start(*settings, server_.home().get_executor(), metrics_.handler(h.name),
-                                          unasked_of(h.name));
-            prepared->pools.push_back(pool);
-            pools_.push_back(pool);
-            handlers[h.name] = {lease(pool), h.delivery};
-        } else {
+        auto running =
+            start_handler(h, server_.home().get_executor(), metrics_.handler(h.name), unasked_of(h.name));
+        if (!running) {
             handlers[h.name] = {std::get<std::shared_ptr<Handler>>(h.handler), h.delivery};
+            continue;
         }
+        prepared->running.push_back(running);
+        prepared->running_names.push_back(h.name);
+        running_.push_back(running);
+        handlers[h.name] = {lease(running), h.delivery};
     }
     std::vector<Route> routes;
     for (const RouteSettings& settings : config.routes)
@@ -205,11 +208,11 @@ void Runtime::finish_reload(Result<Config> loaded) {
         return reloaded();
     }
     auto prepared = prepare(*std::move(loaded));
-    prepared->starting = prepared->pools.size();
+    prepared->starting = prepared->running.size();
     if (prepared->starting == 0) return take_into_use(prepared);
-    for (std::size_t i = 0; i < prepared->pools.size(); ++i) {
-        prepared->pools[i]->when_ready([self = shared_from_this(), prepared](bool ready) {
-            if (!ready) prepared->failed = true;
+    for (std::size_t i = 0; i < prepared->running.size(); ++i) {
+        prepared->running[i]->when_ready([self = shared_from_this(), prepared, i](bool ready) {
+            if (!ready) prepared->failed.push_back(prepared->running_names[i]);
             if (--prepared->starting == 0) self->take_into_use(prepared);
         });
     }
@@ -217,11 +220,12 @@ void Runtime::finish_reload(Result<Config> loaded) {
 
 void Runtime::take_into_use(const std::shared_ptr<Prepared>& prepared) {
     if (stopping_) return;
-    if (prepared->failed) {
-        log::error("reload.failed",
-                   kv("why", "a worker of the new configuration cannot start; its log lines say why"));
+    if (!prepared->failed.empty()) {
+        for (const std::string& name : prepared->failed)
+            log::error("reload.failed", kv("handler", name),
+                       kv("why", "it cannot start as the new configuration has it; its log lines say why"));
         count_failed_reload();
-        return reloaded();  // letting go of the routing retires the new pools
+        return reloaded();  // letting go of the routing retires the new handlers
     }
     if (prepared->config.server != server_.settings())
         log::warn("reload.needs_restart", kv("section", "server"),
@@ -255,12 +259,13 @@ void Runtime::reloaded() {
     reload(std::exchange(reload_next_, {}), done);
 }
 
-void Runtime::retire(const std::shared_ptr<WorkerPool>& pool) {
-    if (pools_stopping_ || std::ranges::find(pools_, pool) == pools_.end()) return;
-    pool->stop(steady_clock::now() + server_.settings().drain_timeout, [self = shared_from_this(), pool] {
-        std::erase(self->pools_, pool);
-        self->tell_if_stopped();
-    });
+void Runtime::retire(const std::shared_ptr<RunningHandler>& handler) {
+    if (handlers_stopping_ || std::ranges::find(running_, handler) == running_.end()) return;
+    handler->stop(steady_clock::now() + server_.settings().drain_timeout,
+                  [self = shared_from_this(), handler] {
+                      std::erase(self->running_, handler);
+                      self->tell_if_stopped();
+                  });
 }
 
 void Runtime::stop(std::function<void()> done) {
@@ -273,7 +278,7 @@ void Runtime::stop(std::function<void()> done) {
         if (!ec) self->give_up_waiting();
     });
     server_.drain(
-        [self = shared_from_this()] { self->delivery_->when_idle([self] { self->stop_pools(); }); });
+        [self = shared_from_this()] { self->delivery_->when_idle([self] { self->stop_handlers(); }); });
 }
 
 void Runtime::give_up_waiting() {
@@ -281,14 +286,14 @@ void Runtime::give_up_waiting() {
     server_.abort();
     delivery_->abandon();
     outbox_->abandon();
-    stop_pools();
+    stop_handlers();
 }
 
-void Runtime::stop_pools() {
-    if (std::exchange(pools_stopping_, true)) return;
-    for (const auto& pool : Pools(pools_)) {
-        pool->stop(steady_clock::now() + kLastGrace, [self = shared_from_this(), pool] {
-            std::erase(self->pools_, pool);
+void Runtime::stop_handlers() {
+    if (std::exchange(handlers_stopping_, true)) return;
+    for (const auto& handler : Running(running_)) {
+        handler->stop(steady_clock::now() + kLastGrace, [self = shared_from_this(), handler] {
+            std::erase(self->running_, handler);
             self->tell_if_stopped();
         });
     }
@@ -296,7 +301,7 @@ void Runtime::stop_pools() {
 }
 
 void Runtime::tell_if_stopped() {
-    if (!pools_stopping_ || !pools_.empty() || std::exchange(released_, true)) return;
+    if (!handlers_stopping_ || !running_.empty() || std::exchange(released_, true)) return;
     outbox_->stop([self = shared_from_this()] { self->release(); });
 }
 

@@ -9,7 +9,9 @@
 #include "daemon/dedupe.hpp"
 #include "daemon/delivery.hpp"
 #include "daemon/dispatcher.hpp"
+#include "daemon/io/wall_clock.hpp"
 #include "daemon/server.hpp"
+#include "handlers/running_handler.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -34,7 +36,7 @@ public:
     Server& server() { return server_; }
     bool stopping() const { return stopping_; }
 
-    /// Reads `file` (on a thread of its own, so that calls go on), starts its worker pools, and only
+    /// Reads `file` (on a thread of its own, so that calls go on), starts its handlers, and only
     /// when all of them work takes it into use. Otherwise the old configuration stays, and the log
     /// says why. Requests in work end with the configuration they began with. `done` is called
     /// either way, unless the daemon is being stopped. One reload at a time; one asked for meanwhile comes
@@ -46,7 +48,7 @@ public:
     void stop(std::function<void()> done);
 
 private:
-    using Pools = std::vector<std::shared_ptr<WorkerPool>>;
+    using Running = std::vector<std::shared_ptr<RunningHandler>>;
     struct Prepared;
 
     Result<> open_journal();
@@ -55,7 +57,7 @@ private:
     Result<> resume_deliveries();
     Result<> remember(JournalBacklog& backlog);
     std::shared_ptr<Prepared> prepare(Config config);
-    std::shared_ptr<Handler> lease(const std::shared_ptr<WorkerPool>& pool);
+    std::shared_ptr<Handler> lease(const std::shared_ptr<RunningHandler>& handler);
     void take_into_use(const std::shared_ptr<Prepared>& prepared);
     void finish_reload(Result<Config> loaded);
     void reloaded();
@@ -65,9 +67,9 @@ private:
     bool control(std::string call, CallCommand command, AdminView::Controlled done);
     void count_configuration(const Config& before);
     void count_failed_reload();
-    void retire(const std::shared_ptr<WorkerPool>& pool);
+    void retire(const std::shared_ptr<RunningHandler>& handler);
     WorkerPool::Act unasked_of(const std::string& handler);
-    void stop_pools();
+    void stop_handlers();
     void give_up_waiting();
     void tell_if_stopped();
     void release();
@@ -76,14 +78,14 @@ private:
     Server server_;
     Config config_;
     Dedupe dedupe_;
-    CallRegistry calls_{metrics_.calls};
+    CallRegistry calls_{metrics_.calls, {.since = wall_now()}};
     std::unique_ptr<Journal> journal_;         // null: memory only
     std::unique_ptr<JournalBacklog> backlog_;  // null too if the journal cannot be read
     std::shared_ptr<Outbox> outbox_;
     std::shared_ptr<Delivery> delivery_;
     std::optional<Dispatcher> dispatcher_;
     std::shared_ptr<Admin> admin_;  // null: not configured
-    Pools pools_;                   // every pool with processes, also retired ones
+    Running running_;               // every handler that was started, also retired ones
     std::shared_ptr<const Routing> routing_;
 
     std::thread loader_;
@@ -94,7 +96,7 @@ private:
     boost::asio::steady_timer drain_timer_, resume_timer_;
     std::function<void()> stopped_;
     bool stopping_ = false;
-    bool pools_stopping_ = false;
+    bool handlers_stopping_ = false;
     bool released_ = false;
 };
 

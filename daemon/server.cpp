@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 namespace hookswitch {
@@ -49,16 +50,19 @@ void run_dry(asio::io_context& context) {
     }
 }
 
-std::size_t shard_count(const ServerSettings& settings) {
-    return settings.threads > 0 ? settings.threads : std::max(1u, std::thread::hardware_concurrency());
+std::uint64_t random_seed() {
+    std::random_device random;
+    return (std::uint64_t{random()} << 32) | random();
 }
 
 }  // namespace
 
 Server::Server(ServerSettings settings, Metrics& metrics)
-    : settings_(std::move(settings)), metrics_(metrics.connections) {
+    : settings_(std::move(settings)),
+      metrics_(metrics.connections),
+      senders_(settings_.failed_signatures, random_seed()) {
     for (std::size_t i = 0; i < shard_count(settings_); ++i) {
-        shards_.push_back(std::make_unique<Shard>(settings_, metrics));
+        shards_.push_back(std::make_unique<Shard>(settings_, metrics, senders_));
         guards_.push_back(asio::make_work_guard(shards_.back()->context));
     }
 }
@@ -77,6 +81,7 @@ Result<> Server::listen() {
             listeners_.push_back(std::move(listener));
         }
     }
+    keep_across_restarts(listeners_);
     return {};
 }
 
@@ -128,15 +133,15 @@ void Server::place(Shard& shard, Session::Socket socket) {
 void Server::start_session(Shard& shard, Session::Socket socket) {
     const std::size_t open = ++connections_;
     metrics_.accepted.add();
-    if (open > settings_.max_connections) metrics_.refused.add();
-    if (open > settings_.max_connections + kToldOff) {
+    const bool refused = open > settings_.max_connections && !shard.evict_stranger();
+    if (refused) metrics_.refused.add();
+    if (refused && open > settings_.max_connections + kToldOff) {
         --connections_;
         return;
     }
     error_code ignored;  // a Unix socket has no such option
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
     metrics_.open.add(1);
-    const bool refused = open > settings_.max_connections;
     if (refused && shard.refusals.pass(Session::Clock::now()))
         log::warn("connection.refused", kv("why", "max_connections"), kv("open", open));
     auto session = std::make_shared<Session>(shard, std::move(socket), *dispatcher_, refused);
@@ -164,6 +169,7 @@ void Server::on_every_shard(F f, std::function<void()> done) {
 }
 
 void Server::use(std::shared_ptr<const Routing> routing, std::function<void()> done) {
+    senders_.forgive();
     const auto hand_over = [routing](Shard& shard, const auto& finished) {
         // A reference count of its own per shard, so that requests on different cores do not share
         // a cache line.

@@ -9,6 +9,7 @@
 #include "daemon/core/metrics.hpp"
 #include "daemon/dispatcher.hpp"
 #include "daemon/io/listen.hpp"
+#include "daemon/senders.hpp"
 #include "daemon/server_settings.hpp"
 #include "daemon/session.hpp"
 #include "daemon/shard.hpp"
@@ -70,6 +71,7 @@ private:
 
     const ServerSettings settings_;
     ConnectionMetrics& metrics_;
+    Senders senders_;
     std::vector<std::unique_ptr<Shard>> shards_;
     std::vector<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> guards_;
     std::vector<Listener> listeners_;

@@ -2,6 +2,7 @@
 
 #include "daemon/core/address.hpp"
 #include "daemon/io/log.hpp"
+#include "daemon/probe.hpp"
 #include "daemon/refusal.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -10,8 +11,10 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include <sys/socket.h>
+
 #include <array>
-#include <cstring>
+#include <cerrno>
 #include <utility>
 
 namespace hookswitch {
@@ -32,7 +35,12 @@ constexpr auto kParkAfter = seconds(1);  // of idling, a connection waits withou
 Session::Session(Shard& shard, Socket socket, Dispatcher& dispatcher, bool refused)
     : shard_(shard), socket_(std::move(socket)), dispatcher_(dispatcher), refused_(refused) {
     filled_ = Clock::now();
-    error_code ignored;  // a socket that died in the accept queue shows itself at the first read
+    error_code no_peer, ignored;
+    const auto endpoint = socket_.remote_endpoint(no_peer);
+    if (!no_peer) peer_ = Address::from(*endpoint.data());
+    known_ =
+        !peer_ || is_trusted(*peer_) || shard_.senders.standing(*peer_, filled_) == Senders::Standing::proven;
+    // A socket that died in the accept queue shows itself at the first read.
     socket_.non_blocking(true, ignored);
 }
 
@@ -100,18 +108,18 @@ asio::awaitable<Session::Next> Session::serve_one() {
         next = co_await answer(request);
     else
         next = co_await refuse(request, std::move(read).error());
+    account(0);
     if (next == Next::keep) consume(request.size);
     co_return next;
 }
 
 asio::awaitable<Session::Next> Session::answer(Request& request) {
-    const RequestHead& head = request.head;
-    const SignatureHeaders proof{head.signature, head.timestamp};
-    auto body = verify(request.source->signature, proof, request.body, wall_);
-    if (!body) {
-        request.source->metrics->rejected_signatures.add();
-        co_return co_await refuse(request, std::move(body).error());
-    }
+    auto body = co_await prove(request);
+    if (aborted_) co_return Next::close_at_once;
+    if (!body) co_return co_await refuse(request, std::move(body).error());
+    has_proved(request, *body);
+    if (is_probe(body->text()) && !request.source->signature.insecure_no_signature)
+        co_return co_await answer_probe(request);
 
     Reply reply = co_await reply_to(request, *body);
     if (aborted_) co_return Next::close;
@@ -125,7 +133,19 @@ asio::awaitable<Session::Next> Session::answer(Request& request) {
     if (reply.body) http.body = *reply.body;
     http.duplicate = reply.duplicate;
     count(request, http.status);
-    co_return co_await respond(http, head);
+    co_return co_await respond(http, request.head);
+}
+
+asio::awaitable<Session::Next> Session::answer_probe(const Request& request) {
+    const RequestHead& head = request.head;
+    const bool trusted = !peer_ || is_trusted(*peer_);
+    const std::string seen = probe_reply(
+        {peer_, request.client, trusted, head.x_forwarded_for, head.forwarded, request.source->name});
+    HttpReply reply;
+    reply.body = seen;
+    count(request, reply.status);
+    log::info("request.probe", kv("source", request.source->name), kv("peer", peer(request)));
+    co_return co_await respond(reply, head);
 }
 
 // The call-back comes exactly once, and but for an abort, which ends the session, this waits for it: a
@@ -133,10 +153,11 @@ asio::awaitable<Session::Next> Session::answer(Request& request) {
 asio::awaitable<Reply> Session::reply_to(Request& request, VerifiedBody body) {
     phase_ = Phase::working;
     expires_ = Clock::time_point::max();
-    Received received{request.routing, request.source, received_, wall_, {}, {}};
+    Received received{request.routing, request.source, received_, wall_, {}, {}, {}};
     received.kind = &request.kind;
     received.head = buffered().substr(0, request.head_size);
-    if (log::enabled(log::Level::info)) received.peer = peer(request.head);
+    received.body = body.text();
+    if (log::enabled(log::Level::info)) received.peer = peer(request);
     reply_.reset();
     auto done = [self = shared_from_this()](Reply reply) {
         self->reply_ = std::move(reply);
@@ -159,35 +180,39 @@ asio::awaitable<void> Session::woken() {
 asio::awaitable<Session::Next> Session::refuse(Request& request, Error why) {
     const RequestHead& head = request.head;
     if (why == Errc::connection_closed) {
-        if (size_ > 0) log::debug("request.incomplete", kv("peer", peer(head)), kv("bytes", size_));
+        if (size_ > 0) log::debug("request.incomplete", kv("peer", peer(request)), kv("bytes", size_));
         co_return Next::close;
     }
     const Refusal& refusal = refusal_for(why);
     count(request, refusal.status);
     // A stranger must not be able to fill the log.
-    if (const auto held_back = shard_.refusals.pass(Clock::now()))
+    const auto held_back = request.limited ? std::nullopt : shard_.refusals.pass(Clock::now());
+    if (held_back)
         log::warn(why == Errc::malformed_body ? "event.malformed" : "request.refused",
-                  kv("status", refusal.status), kv("why", why.what()), kv("peer", peer(head)),
+                  kv("status", refusal.status), kv("why", why.what()), kv("peer", peer(request)),
                   kv("source", request.source ? request.source->name : ""), kv("suppressed", *held_back));
 
     // A body that is still on its way cannot be skipped safely; one that is here can.
-    const bool early = why == Errc::not_found || why == Errc::method_not_allowed;
+    const bool early =
+        why == Errc::not_found || why == Errc::method_not_allowed || why == Errc::bad_signature;
     const std::size_t body = head.content_length.value_or(0);
-    const bool skip = early && !head.chunked && size_ - request.size >= body && head.method != "HEAD";
+    const bool skip =
+        early && !request.whole && !head.chunked && size_ - request.size >= body && head.method != "HEAD";
     if (skip) request.size += body;
 
     const std::string text = error_body(refusal.name, refusal.message);
     HttpReply reply;
     reply.status = refusal.status;
     reply.body = text;
-    reply.close = refusal.close && !skip;
+    reply.close = !skip && (refusal.close || !request.whole);
     reply.head_only = head.method == "HEAD";
     if (refusal.status == 503) reply.retry_after = "1";
-    co_return co_await respond(reply, head);
+    const Next next = co_await respond(reply, head);
+    co_return next == Next::close&& request.limited ? Next::close_at_once : next;
 }
 
 void Session::count(const Request& request, int status) {
-    SourceMetrics& metrics = request.source ? *request.source->metrics : shard_.strangers;
+    SourceMetrics& metrics = request.source ? *request.source->metrics : shard_.unclaimed;
     metrics.requests[request.kind][status].add();
 }
 
@@ -217,25 +242,21 @@ asio::awaitable<bool> Session::write_rest(std::string rest) {
 // A socket closed with unread bytes in it makes the kernel reset the connection, and the peer may
 // lose the reply that says why. So: no more from us, and read on for a moment.
 asio::awaitable<void> Session::linger() {
-    error_code ec;
-    socket_.shutdown(Socket::shutdown_send, ec);
+    static thread_local std::array<char, 65536> unread;
+    // TCP does not even copy what is truncated; other sockets ignore the flag.
+    constexpr int kDiscard = MSG_TRUNC | MSG_DONTWAIT;
+    error_code ignored;
+    socket_.shutdown(Socket::shutdown_send, ignored);
     expired_ = false;
     enter(Phase::lingering, kLinger);
-    std::array<char, 4096> discarded;
-    std::size_t budget = std::size_t{8} << 20;
-    while (!ec && !expired_ && !aborted_ && budget > discarded.size()) {
-        std::size_t n = 0;
-        std::tie(ec, n) = co_await socket_.async_read_some(asio::buffer(discarded), kAwait);
-        budget -= n;
+    for (std::size_t budget = std::size_t{8} << 20; budget > unread.size();) {
+        const bool more = co_await readable();
+        if (!more) break;
+        if (!known_) co_await shard_.turns.take();
+        const ssize_t n = ::recv(socket_.native_handle(), unread.data(), unread.size(), kDiscard);
+        if (n == 0 || (n < 0 && errno != EAGAIN)) break;
+        if (n > 0) budget -= static_cast<std::size_t>(n);
     }
-}
-
-std::string Session::peer(const RequestHead& head) const {
-    error_code ec;
-    const auto endpoint = socket_.remote_endpoint(ec);
-    const auto client = client_address(ec ? std::nullopt : Address::from(*endpoint.data()),
-                                       head.x_forwarded_for, head.forwarded, shard_.settings.trusted_proxies);
-    return client ? client->to_string() : "unix";
 }
 
 }  // namespace hookswitch

@@ -20,7 +20,10 @@
 
 namespace hookswitch {
 
-class Session : public SessionHook, public std::enable_shared_from_this<Session> {
+class Session : public SessionHook,
+                public StrangerHook,
+                public HolderHook,
+                public std::enable_shared_from_this<Session> {
 public:
     using Socket = boost::asio::generic::stream_protocol::socket;
     using Clock = std::chrono::steady_clock;
@@ -36,15 +39,20 @@ public:
     void drain(Clock::time_point idle_until);
     void abort();
 
+    std::size_t held = 0;  // bytes of memory for large bodies; the shard's
+
 private:
     enum class Phase { idle, reading, working, writing, lingering };
-    enum class Next { keep, close };
+    enum class Next { keep, close, close_at_once };
 
     // The outcome of reading a request up to where it can be verified.
     struct Request {
         RequestHead head;
         std::shared_ptr<const Routing> routing;  // what the request began with; owns `source`
         const Source* source = nullptr;
+        std::optional<Address> client;  // nullopt: a Unix socket's, and no proxy gave another
+        bool limited = false;           // not looked at: too many signatures of its client failed
+        bool whole = false;             // the body is here
         std::optional<EventKind> kind;  // once it is parsed
         std::string_view body;          // followed by padding
         std::size_t head_size = 0;
@@ -63,8 +71,15 @@ private:
     boost::asio::awaitable<Result<>> read_body(Request& request);
     boost::asio::awaitable<Result<>> read_chunks(Request& request, std::size_t head_size);
     boost::asio::awaitable<Result<>> fill();
+    Result<> grow(std::size_t most);
+    Result<> admit(Request& request);
+    bool limit(Request& request);
+    boost::asio::awaitable<Result<VerifiedBody>> prove(Request& request);
+    void has_failed(const Request& request);
+    void has_proved(const Request& request, const VerifiedBody& body);
     boost::asio::awaitable<Result<>> send_continue(const Request& request);
     boost::asio::awaitable<Next> answer(Request& request);
+    boost::asio::awaitable<Next> answer_probe(const Request& request);
     boost::asio::awaitable<Next> refuse(Request& request, Error why);
     boost::asio::awaitable<Next> refuse_connection();
     boost::asio::awaitable<Next> respond(HttpReply reply, const RequestHead& head);
@@ -78,19 +93,25 @@ private:
     void enter(Phase phase, std::chrono::milliseconds limit);
     void reserve(std::size_t capacity);
     void consume(std::size_t size);
+    void account(std::size_t of_chunks);
     std::string_view buffered() const { return {buffer_.data.get(), size_}; }
-    std::string peer(const RequestHead& head) const;
+    bool is_trusted(const Address& address) const;
+    bool counts(const Request& request) const { return request.client && !is_trusted(*request.client); }
+    std::string peer(const Request& request) const;
 
     Shard& shard_;
     Socket socket_;
     Dispatcher& dispatcher_;
     const bool refused_;
+    std::optional<Address> peer_;  // of the socket; nullopt: a Unix socket's
+    bool known_;                   // a signature has held here or, lately, elsewhere; or it is our proxy
+    bool bulky_ = false;           // the body on its way is a large one
 
     Phase phase_ = Phase::idle;
     Clock::time_point expires_ = Clock::time_point::max();
     bool expired_ = false;
     bool aborted_ = false;
-    unsigned turns_ = 0;    // operations since the shard's other connections had one
+    unsigned streak_ = 0;   // operations since the shard's other connections had one
     bool parking_ = false;  // idle for long: on its way to wait without a buffer
 
     Buffer buffer_;

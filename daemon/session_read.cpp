@@ -20,14 +20,24 @@ using boost::system::error_code;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
+// What is read at once of a large body or from a stranger: others may have to wait for it.
+constexpr std::size_t kReadAtOnce = std::size_t{64} << 10;
+
+Error no_memory() {
+    return fail(Errc::overloaded, "too many large bodies at once: server.max_body_memory is used up");
+}
+
 Error closed() { return fail(Errc::connection_closed, "the peer closed the connection"); }
 
 }  // namespace
 
 asio::awaitable<bool> Session::await_request() {
     bool here = size_ > 0;
-    if (here) {
+    bulky_ = false;
+    if (here && known_) {
         co_await give_way();
+    } else if (here) {
+        co_await shard_.turns.take();
     } else {
         enter(Phase::idle, shard_.settings.idle_timeout);
         if (shard_.draining()) expires_ = filled_ + Shard::kIdleInDrain;
@@ -50,7 +60,7 @@ asio::awaitable<bool> Session::first_bytes() {
     const std::size_t usual =
         std::max(BufferPool::kUsual, 2 * shard_.settings.max_head + simdjson::SIMDJSON_PADDING);
     if (buffer_.capacity != usual) shard_.buffers.give(std::exchange(buffer_, {}));
-    if (buffer_.data && shard_.waiting_with_buffer < Shard::kMostWaitingWithBuffer) {
+    if (buffer_.data && known_ && shard_.waiting_with_buffer < Shard::kMostWaitingWithBuffer) {
         ++shard_.waiting_with_buffer;
         const bool here = co_await read_again();
         --shard_.waiting_with_buffer;
@@ -58,8 +68,10 @@ asio::awaitable<bool> Session::first_bytes() {
         if (here || expired_ || aborted_ || !parking) co_return here;
     }
     shard_.buffers.give(std::exchange(buffer_, {}));
+    account(0);
     const bool ready = co_await readable();
     if (!ready) co_return false;
+    enter(Phase::reading, shard_.settings.request_timeout);
     reserve(usual);
     const auto read = co_await fill();
     co_return read.has_value();
@@ -82,8 +94,8 @@ asio::awaitable<bool> Session::readable() {
 // the shard have a turn.
 asio::awaitable<void> Session::give_way() {
     constexpr unsigned kTurns = 16;
-    if (++turns_ < kTurns) co_return;
-    turns_ = 0;
+    if (++streak_ < kTurns) co_return;
+    streak_ = 0;
     co_await asio::post(socket_.get_executor(), asio::use_awaitable);
 }
 
@@ -106,15 +118,37 @@ void Session::consume(std::size_t size) {
     if (size_ > 0) std::memmove(buffer_.data.get(), buffer_.data.get() + size, size_);
 }
 
+// Memory of this session that not every session has.
+void Session::account(std::size_t of_chunks) {
+    const std::size_t of_buffer = buffer_.capacity > BufferPool::kUsual ? buffer_.capacity : 0;
+    shard_.hold(*this, of_buffer + of_chunks);
+}
+
+// By and by, as what is announced arrives: announcing costs nothing.
+Result<> Session::grow(std::size_t most) {
+    const std::size_t capacity = std::min(most, 2 * buffer_.capacity);
+    if (capacity > BufferPool::kUsual && !shard_.hold(*this, capacity)) return no_memory();
+    reserve(capacity);
+    return {};
+}
+
 // Reads what there is; keeps the padding free that the parser may read over.
 asio::awaitable<Result<>> Session::fill() {
+    const bool patient = bulky_ || !known_;
+    if (patient) co_await shard_.turns.take();
     const std::size_t room = buffer_.capacity - simdjson::SIMDJSON_PADDING - size_;
-    const auto space = asio::buffer(buffer_.data.get() + size_, room);
+    const auto space = asio::buffer(buffer_.data.get() + size_, std::min(room, kReadAtOnce));
     error_code ec;
     std::size_t n = socket_.read_some(space, ec);
+    while (patient && ec == asio::error::would_block) {
+        std::tie(ec) = co_await socket_.async_wait(Socket::wait_read, kAwait);
+        if (ec) break;
+        co_await shard_.turns.take();
+        n = socket_.read_some(space, ec);
+    }
     if (ec == asio::error::would_block)
         std::tie(ec, n) = co_await socket_.async_read_some(space, kAwait);
-    else
+    else if (!patient)
         co_await give_way();
     if (expired_) co_return fail(Errc::request_timeout, "the request did not arrive in time");
     if (ec || aborted_) co_return closed();
@@ -134,13 +168,15 @@ asio::awaitable<Result<>> Session::read_head(Request& request) {
     request.head_size = request.size = head_size;
 
     const RequestHead& head = request.head;
+    request.client =
+        client_address(peer_, head.x_forwarded_for, head.forwarded, shard_.settings.trusted_proxies);
     request.routing = shard_.routing;
     request.source = request.routing ? request.routing->source_at(head.path) : nullptr;
     if (!request.source) co_return fail(Errc::not_found, "no source at this path");
     if (head.method != "POST") co_return fail(Errc::method_not_allowed, "the method is not POST");
     if (head.content_length.value_or(0) > shard_.settings.max_body)
         co_return fail(Errc::body_too_large, "Content-Length over max_body");
-    co_return Result<>();
+    co_return admit(request);
 }
 
 asio::awaitable<Result<>> Session::read_body(Request& request) {
@@ -148,19 +184,24 @@ asio::awaitable<Result<>> Session::read_body(Request& request) {
     if (request.head.chunked) co_return co_await read_chunks(request, head_size);
     const std::size_t length = request.head.content_length.value_or(0);
     const std::size_t total = head_size + length;
+    const std::size_t most = total + simdjson::SIMDJSON_PADDING;
+    bulky_ = most > BufferPool::kUsual;
     if (size_ < total) {
         if (auto r = co_await send_continue(request); !r) co_return r.error();
-        if (buffer_.capacity < total + simdjson::SIMDJSON_PADDING) {
-            reserve(total + simdjson::SIMDJSON_PADDING);
-            // The head moved with its buffer; its views must follow.
+        const char* const before = buffer_.data.get();
+        while (size_ < total) {
+            const bool full = size_ + simdjson::SIMDJSON_PADDING == buffer_.capacity;
+            if (auto r = full ? grow(most) : Result<>(); !r) co_return r.error();
+            if (auto r = co_await fill(); !r) co_return r.error();
+        }
+        if (buffer_.data.get() != before) {  // the head moved with its buffer; its views must follow
             const HeadLimits limits{shard_.settings.max_head, shard_.settings.max_headers};
             CO_TRY(request.head, parse_head(buffered().substr(0, head_size), limits));
         }
-        while (size_ < total)
-            if (auto r = co_await fill(); !r) co_return r.error();
     }
     request.body = buffered().substr(head_size, length);
     request.size = total;
+    request.whole = true;
     co_return Result<>();
 }
 
@@ -174,6 +215,8 @@ asio::awaitable<Result<>> Session::read_chunks(Request& request, std::size_t hea
         const std::size_t rest = size_ - head_size - used;
         std::memmove(buffer_.data.get() + head_size, buffer_.data.get() + head_size + used, rest);
         size_ -= used;
+        bulky_ = body.capacity() > BufferPool::kUsual;
+        if (bulky_ && !shard_.hold(*this, body.capacity())) co_return no_memory();
         if (decoder.done()) break;
         // A chunk's size line and the trailers are as bounded as a head.
         if (rest >= shard_.settings.max_head)
@@ -182,6 +225,7 @@ asio::awaitable<Result<>> Session::read_chunks(Request& request, std::size_t hea
     }
     body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
     request.body = body;
+    request.whole = true;
     co_return Result<>();
 }
 

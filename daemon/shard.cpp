@@ -1,7 +1,10 @@
 #include "daemon/shard.hpp"
 
+#include "daemon/io/log.hpp"
 #include "daemon/session.hpp"
 
+#include <algorithm>
+#include <thread>
 #include <utility>
 
 namespace hookswitch {
@@ -9,7 +12,12 @@ namespace {
 
 constexpr auto kTick = std::chrono::milliseconds(250);
 
-Session& session_of(SessionHook& hook) { return static_cast<Session&>(hook); }
+Session& session_of(auto& hook) { return static_cast<Session&>(hook); }
+
+// Each shard has its part, and each can take at least one body.
+std::size_t share_of(const ServerSettings& settings) {
+    return std::max(settings.max_body_memory / shard_count(settings), 2 * settings.max_body);
+}
 
 }  // namespace
 
@@ -24,17 +32,68 @@ void BufferPool::give(Buffer buffer) {
     if (buffer.capacity == kUsual && free_.size() < kKept) free_.push_back(std::move(buffer));
 }
 
-Shard::Shard(const ServerSettings& s, Metrics& metrics) : settings(s), strangers(metrics.source("")) {}
+std::size_t shard_count(const ServerSettings& settings) {
+    return settings.threads > 0 ? settings.threads : std::max(1u, std::thread::hardware_concurrency());
+}
+
+Shard::Shard(const ServerSettings& s, Metrics& metrics, Senders& who)
+    : settings(s),
+      unclaimed(metrics.source("")),
+      senders(who),
+      may_be_held_(share_of(s)),
+      connections_(metrics.connections) {}
 
 void Shard::add(Session& session) {
     sessions_.push_back(session);
+    strangers_.push_back(session);
     ++count_;
     if (draining_) session.drain(Session::Clock::now() + kIdleInDrain);
 }
 
+void Shard::welcome(Session& session) { session.StrangerHook::unlink(); }
+
 void Shard::remove(Session& session) {
-    session.unlink();
+    hold(session, 0);
+    session.SessionHook::unlink();
+    session.StrangerHook::unlink();
     if (--count_ == 0 && drained_) std::exchange(drained_, nullptr)();
+}
+
+void Shard::evict(Session& session) {
+    hold(session, 0);
+    session.StrangerHook::unlink();
+    connections_.evicted.add();
+    session.abort();
+}
+
+bool Shard::evict_stranger() {
+    if (strangers_.empty()) return false;
+    evict(session_of(strangers_.front()));
+    return true;
+}
+
+Session* Shard::oldest_holder(const Session& other_than) {
+    for (HolderHook& hook : holders_) {
+        Session& session = session_of(hook);
+        if (&session != &other_than && session.StrangerHook::is_linked()) return &session;
+    }
+    return nullptr;
+}
+
+bool Shard::hold(Session& session, std::size_t bytes) {
+    while (held_ - session.held + bytes > may_be_held_ && bytes > session.held) {
+        Session* const holder = oldest_holder(session);
+        if (!holder) return false;
+        evict(*holder);
+    }
+    connections_.body_bytes.add(static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(session.held));
+    held_ = held_ - session.held + bytes;
+    session.held = bytes;
+    if (bytes == 0)
+        session.HolderHook::unlink();
+    else if (!session.HolderHook::is_linked())
+        holders_.push_back(session);
+    return true;
 }
 
 void Shard::start_ticking() {
@@ -55,6 +114,7 @@ void Shard::stop_ticking() {
 void Shard::tick() {
     const auto now = Session::Clock::now();
     for (SessionHook& hook : sessions_) session_of(hook).expire_if_due(now);
+    log::tick();
 }
 
 void Shard::drain(std::function<void()> done) {

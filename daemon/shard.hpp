@@ -8,7 +8,9 @@
 #include "daemon/core/metrics.hpp"
 #include "daemon/http_reply.hpp"
 #include "daemon/routing.hpp"
+#include "daemon/senders.hpp"
 #include "daemon/server_settings.hpp"
+#include "daemon/turns.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -24,8 +26,10 @@
 namespace hookswitch {
 
 class Session;
-struct SessionHook
-    : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {};
+using AutoUnlink = boost::intrusive::link_mode<boost::intrusive::auto_unlink>;
+struct SessionHook : boost::intrusive::list_base_hook<AutoUnlink> {};
+struct StrangerHook : boost::intrusive::list_base_hook<AutoUnlink> {};
+struct HolderHook : boost::intrusive::list_base_hook<AutoUnlink> {};
 
 /// A request's bytes. Free to grow; the pool takes it back only at its usual size.
 struct Buffer {
@@ -46,19 +50,28 @@ private:
     std::vector<Buffer> free_;
 };
 
+/// How many there are to be.
+std::size_t shard_count(const ServerSettings& settings);
+
+template <class Hook>
+using SessionList = boost::intrusive::list<Hook, boost::intrusive::constant_time_size<false>>;
+
 class Shard {
 public:
     /// How long an idle connection lives on in a drain, for requests already on their way to us.
     static constexpr std::chrono::seconds kIdleInDrain{1};
 
-    Shard(const ServerSettings& settings, Metrics& metrics);
+    /// All of them outlive it.
+    Shard(const ServerSettings& settings, Metrics& metrics, Senders& senders);
 
     /// More would keep more memory than their system calls are worth.
     static constexpr std::size_t kMostWaitingWithBuffer = 256;
 
     boost::asio::io_context context{1};
     const ServerSettings& settings;
-    SourceMetrics& strangers;  // requests that come to no source
+    SourceMetrics& unclaimed;  // requests that come to no source
+    Senders& senders;
+    Turns turns{context};
     std::shared_ptr<const Routing> routing;
     BufferPool buffers;
     std::size_t waiting_with_buffer = 0;  // connections that have just been busy
@@ -67,8 +80,18 @@ public:
     std::string scratch;  // a response on its way into a socket; holds nothing across a wait
 
     bool draining() const { return draining_; }
+
+    /// Every session is a stranger until welcome() or, if it goes, remove().
     void add(Session& session);
+    void welcome(Session& session);
     void remove(Session& session);
+
+    /// Ends the oldest connection on which nothing signed has come. False: there is none.
+    bool evict_stranger();
+
+    /// Memory for large bodies: lets `session` hold so many bytes, in all, if need be at the cost of the
+    /// strangers who hold theirs longest. False: there is not so much; what it held it holds.
+    bool hold(Session& session, std::size_t bytes);
 
     /// Looks for expired sessions four times a second: a coarse clock for all, instead of a timer
     /// for each that is set and cancelled with every request.
@@ -84,9 +107,16 @@ public:
 
 private:
     void tick();
+    void evict(Session& session);
+    Session* oldest_holder(const Session& other_than);
 
     boost::asio::steady_timer timer_{context};
-    boost::intrusive::list<SessionHook, boost::intrusive::constant_time_size<false>> sessions_;
+    SessionList<SessionHook> sessions_;
+    SessionList<StrangerHook> strangers_;  // the oldest first
+    SessionList<HolderHook> holders_;      // who holds memory, the longest first
+    std::size_t held_ = 0;
+    const std::size_t may_be_held_;
+    ConnectionMetrics& connections_;
     std::size_t count_ = 0;
     bool draining_ = false;
     bool ticking_ = true;

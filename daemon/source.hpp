@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace hookswitch {
 
@@ -15,8 +16,12 @@ struct Source {
     std::string name;
     std::string path;  // begins with '/'
     SignaturePolicy signature;
-    std::optional<Dialect> dialect;    // what an undetermined body is taken for; nullopt: snake
-    SourceMetrics* metrics = nullptr;  // set by Routing
+    std::vector<std::string> key_names;  // of signature.keys, for the metrics
+    std::optional<Dialect> dialect;      // what an undetermined body is taken for; nullopt: snake
+
+    // Set by Routing.
+    SourceMetrics* metrics = nullptr;
+    std::vector<Counter*> key_used;  // of signature.keys
 };
 
 }  // namespace hookswitch

@@ -56,6 +56,11 @@ public:
     /// `attempt`.
     virtual void handle(Invocation invocation, Answer answer) = 0;
 
+    /// Whether it forwards requests as they came. It then gets Invocation::raw, and of a tool-calls event
+    /// one invocation for all tool calls that are routed to it, without a `tool_call`; it answers with
+    /// Outcome::raw. Any thread.
+    virtual bool wants_raw() const { return false; }
+
     /// How many told-only events it can work at, at once. More would only wait in its queue while
     /// their time runs. Any thread.
     virtual std::size_t told_only_slots() const { return 16; }

@@ -101,7 +101,8 @@ bool ProcessPool::hopeless(Time deadline) const {
 
 ProcessPool::Verdict ProcessPool::heard(std::size_t worker, WorkerFrame& frame) {
     if (auto* answer = std::get_if<WorkerAnswer>(&frame)) {
-        report_mistakes(answer->actions, answer->id);
+        const Entry* entry = ledger_.find(answer->id);
+        answers_.report_mistakes(answer->actions, answer->id, entry ? entry->invocation.event->call_id : "");
         Outcome outcome{std::move(answer->reply), std::move(answer->actions.commands)};
         return answered(worker, answer->id, std::move(outcome));
     }
@@ -110,7 +111,7 @@ ProcessPool::Verdict ProcessPool::heard(std::size_t worker, WorkerFrame& frame) 
             worker, failure->id,
             fail(failure->retry ? Errc::handler_failed : Errc::rejected, std::move(failure->message)));
     if (auto* actions = std::get_if<WorkerActions>(&frame)) {
-        report_mistakes(actions->actions, {});
+        answers_.report_mistakes(actions->actions, {}, actions->call);
         if (!actions->actions.commands.empty() && act_)
             act_(std::move(actions->call), std::move(actions->actions.commands));
     }
@@ -132,17 +133,6 @@ ProcessPool::Verdict ProcessPool::answered(std::size_t worker, const std::string
     settle(*entry, std::move(outcome));
     pump();
     return Verdict::answer;
-}
-
-// The rest of the answer counts all the same.
-void ProcessPool::report_mistakes(const CallCommands& actions, std::string_view id) {
-    for (const std::string& why : actions.mistakes) {
-        const auto held_back = action_warnings_.pass(now());
-        metrics_.invalid_actions.add();
-        if (held_back)
-            log::warn("action.invalid", kv("handler", settings_->name), kv("id", id), kv("why", why),
-                      kv("suppressed", *held_back));
-    }
 }
 
 // ---- deadlines

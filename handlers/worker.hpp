@@ -5,7 +5,7 @@
 // them, checks the handshake, bounds the queue, watches for crashes and hangs, and restarts with
 // back-off. Wire form: the outer contract, section 4.
 
-#include "handlers/handler.hpp"
+#include "handlers/running_handler.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -38,9 +38,8 @@ struct WorkerSettings {
     bool operator==(const WorkerSettings&) const = default;
 };
 
-/// A pool of worker processes. Lives on `home`, one thread's executor; handle() may be called on
-/// any thread and hops there. All other members are called on `home`, the destructor too: it kills
-/// what still runs.
+/// A pool of worker processes. It is ready at the first handshake of any worker, and cannot work when every
+/// process has failed to start once. Stopped, it closes standard inputs, then TERM, then KILL.
 ///
 /// Errors of handle(): Errc::overloaded when the queue is full or the pool is stopping,
 /// Errc::deadline_exceeded when no worker was free before the deadline (the event was never sent;
@@ -49,7 +48,7 @@ struct WorkerSettings {
 /// however late, or ends; the events of one that ends are given to another once more.
 ///
 /// Waited-for events go before told-only ones, which leave one slot of the pool alone.
-class WorkerPool : public Handler {
+class WorkerPool : public RunningHandler {
 public:
     /// Commands of work that outlived its reply; called on `home`.
     using Act = std::function<void(std::string call, std::vector<CallCommand> commands)>;
@@ -58,15 +57,6 @@ public:
     /// the pool. `act` may be null: then nothing comes of such commands.
     static std::shared_ptr<WorkerPool> start(WorkerSettings settings, boost::asio::any_io_executor home,
                                              HandlerMetrics& metrics, Act act = nullptr);
-
-    /// `done` is called once: true at the first handshake of any worker, false when every process
-    /// has failed to start once. For a reload, which keeps the old pool if the new one cannot work.
-    virtual void when_ready(std::function<void(bool)> done) = 0;
-
-    /// Takes nothing new, lets work in progress finish until `until`, closes standard inputs, then
-    /// TERM, then KILL. `done` is called when every process has been reaped. A second call can set
-    /// another `until`; each `done` is called once.
-    virtual void stop(std::chrono::steady_clock::time_point until, std::function<void()> done) = 0;
 };
 
 }  // namespace hookswitch

@@ -68,6 +68,8 @@ void WorkerLedger::set_due(Entry& entry, Time time) {
     entry.due_ = due_.emplace(time, &entry);
 }
 
+Answer WorkerLedger::take_answer(Entry& entry) { return std::move(entry.answer_); }
+
 Answer WorkerLedger::remove(Entry& entry) {
     if (entry.worker != kWaiting && !waited_for(entry)) --told_only_in_work_;
     due_.erase(entry.due_);
@@ -89,6 +91,11 @@ bool WorkerLedger::removed_lately(std::string_view id) const {
 }
 
 WorkerLedger::Entry* WorkerLedger::first() { return by_id_.empty() ? nullptr : by_id_.begin()->second; }
+
+WorkerLedger::Entry* WorkerLedger::first_waiting(bool waited_for) {
+    List& queue = waiting_[waited_for ? 0 : 1];
+    return queue.empty() ? nullptr : &queue.front();
+}
 
 WorkerLedger::Entry* WorkerLedger::last_at(std::size_t worker) {
     return at_worker_[worker].empty() ? nullptr : &at_worker_[worker].back();

@@ -1,6 +1,6 @@
 #pragma once
 
-// Which events a pool of workers has, and where each is: waiting, or in work at one worker. Decides
+// Which events a handler has, and where each is: waiting, or in work at one worker. Decides
 // who is next; starts nothing, waits for nothing and reads no clock.
 
 #include "handlers/handler.hpp"
@@ -54,11 +54,13 @@ public:
     void take_back(Entry& entry);                 ///< to the front of its queue
     void undo_give(Entry& entry);                 ///< the same, when the worker never got it
     void set_due(Entry& entry, Time time);
-    Answer remove(Entry& entry);  ///< its id is remembered for a while
+    Answer take_answer(Entry& entry);  ///< all else stays; to be given early
+    Answer remove(Entry& entry);       ///< its id is remembered for a while
 
     Entry* find(std::string_view id);  ///< null: not here
     bool removed_lately(std::string_view id) const;
-    Entry* first();                      ///< any; null: empty
+    Entry* first();  ///< any; null: empty
+    Entry* first_waiting(bool waited_for);
     Entry* last_at(std::size_t worker);  ///< the one it was given last
     Entry* due_by(Time now);
     std::optional<Time> next_due() const;

@@ -9,6 +9,7 @@
 
 #include "daemon/core/backoff.hpp"
 #include "daemon/core/metrics.hpp"
+#include "handlers/answer_reader.hpp"
 #include "handlers/worker.hpp"
 #include "handlers/worker_ledger.hpp"
 #include "handlers/worker_process.hpp"
@@ -66,7 +67,6 @@ private:
     bool hopeless(Time deadline) const;
     Verdict heard(std::size_t worker, WorkerFrame& frame);
     Verdict answered(std::size_t worker, const std::string& id, Result<Outcome> outcome);
-    void report_mistakes(const CallCommands& actions, std::string_view id);
     void watch_deadlines();
     void on_deadlines();
     void on_deadline(Entry& entry);
@@ -109,7 +109,7 @@ private:
     bool closing_ = false;   // ends its processes
 
     Act act_;
-    Throttle action_warnings_;
+    AnswerReader answers_;
 };
 
 }  // namespace hookswitch

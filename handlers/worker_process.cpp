@@ -151,7 +151,7 @@ void WorkerProcess::complain(const WorkerFrame& frame, std::string_view line) {
     log::warn("worker.garbage", kv("handler", settings_->name), kv("pid", pid_), kv("why", why),
               kv("more", *held_back));
     // It may be half an answer about a caller, so it is shown only to who asks for it.
-    log::debug("worker.garbage", kv("pid", pid_), kv("line", line.substr(0, kShown)));
+    log::debug("worker.garbage", kv("pid", pid_), log::said("line", line.substr(0, kShown)));
 }
 
 // ---- standard error: the log

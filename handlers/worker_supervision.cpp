@@ -35,7 +35,7 @@ ProcessPool::ProcessPool(WorkerSettings settings, asio::any_io_executor home, Ha
       deadline_timer_(home_),
       stop_timer_(home_),
       act_(std::move(act)),
-      action_warnings_(10, 10s) {
+      answers_(settings_->name, metrics) {
     for (std::size_t i = 0; i < settings_->workers; ++i) places_.emplace_back(home_);
 }
 

@@ -68,6 +68,27 @@ TEST_F(CallRegistryTest, OnlyMovesACallForward) {
     EXPECT_EQ(call->tool_calls, 1U);
 }
 
+TEST_F(CallRegistryTest, CountsCallsWhoseReportNeverCame) {
+    tell({"missing", "status-update", "ended"});
+    tell({"rejected", "status-update", "rejected"});
+    tell({"reported", "status-update", "ended"});
+    tell({"reported", "end-of-call-report", "ended", 9min});
+    calls.expire(kStart + 10min - 1ms);
+    EXPECT_EQ(metrics.without_report.value(), 0U);
+    calls.expire(kStart + 10min);
+    EXPECT_EQ(metrics.without_report.value(), 1U);
+    calls.expire(kStart + 1h);
+    EXPECT_EQ(metrics.without_report.value(), 1U);
+}
+
+TEST_F(CallRegistryTest, DoesNotCountAnewWhatTheRunBeforeHasCounted) {
+    CallRegistry restarted(metrics, {.keep_ended = 10min, .stripes = 1, .since = kStart + 15min});
+    restarted.restore(event_of({"earlier", "status-update", "ended", 5min}));
+    restarted.restore(event_of({"later", "status-update", "ended", 6min}));
+    restarted.expire(kStart + 16min);
+    EXPECT_EQ(metrics.without_report.value(), 1U);
+}
+
 TEST_F(CallRegistryTest, HasNothingToSayOfWhatIsNoCall) {
     EXPECT_EQ(tell({"", "status-update", "ended"}).effect, none);
     EXPECT_EQ(tell({std::string(513, 'x'), "status-update", "ended"}).effect, none);

@@ -67,6 +67,20 @@ TEST(Cli, ReplayTakesItsPace) {
     EXPECT_EQ(replay.recordings.size(), 2u);
 }
 
+TEST(Cli, TheDoctorTakesTheAddressOfTheWebhook) {
+    const auto plain = std::get<cli::Doctor>(parse({"doctor"}));
+    EXPECT_EQ(plain.config, "/etc/hookswitch/hookswitch.toml");
+    EXPECT_EQ(plain.unit, "hookswitch");
+    EXPECT_FALSE(plain.url || plain.no_start || plain.json);
+    const auto doctor = std::get<cli::Doctor>(
+        parse({"doctor", "--url", "https://x/webhook", "--unit", "calls.service", "--no-start", "--json"}));
+    EXPECT_EQ(doctor.url->target, "/webhook");
+    EXPECT_EQ(doctor.unit, "calls");
+    EXPECT_TRUE(doctor.no_start && doctor.json);
+    for (const char* unit : {"", "-p", "a;b", "$(reboot)", "a b"})
+        EXPECT_EQ(std::get<cli::Exit>(parse({"doctor", "--unit", unit})).status, 2) << unit;
+}
+
 TEST(Cli, EventsTakeAFilter) {
     const auto list = std::get<cli::EventsList>(
         parse({"events",   "list", "-c",        "x.toml", "--call",  "c1", "--type",  "tool-calls",
@@ -160,7 +174,8 @@ TEST(Cli, EveryOperationOfTheApiExplainsItself) {
 
 TEST(Cli, MistakesExitWithTwoAndSayWhatToDo) {
     const char* all =
-        "serve, check, sign, verify, send, replay, events, call, api, simulate: see 'hookswitch --help'\n";
+        "serve, check, doctor, sign, verify, send, replay, events, call, api, simulate: see 'hookswitch "
+        "--help'\n";
     const struct {
         std::initializer_list<const char*> args;
         std::string text;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -51,8 +52,66 @@ type = "worker"
               "c.toml:16:11: handler[1].command: expected array of strings, the program first, found string\n"
               "c.toml:20:11: handler[2].command: must not be empty\n"
               "c.toml:21:1: handler[3].name: missing\n"
-              "c.toml:22:8: handler[3].type: 'wroker' is not one of: reply, worker, control\n"
+              "c.toml:22:8: handler[3].type: 'wroker' is not one of: reply, worker, exec, "
+              "http, plugin, control\n"
               "c.toml:23:1: handler[4].command: missing");
+}
+
+TEST_F(HandlerConfigTest, ReadsProgramsForSingleEvents) {
+    write("note", "#!/bin/sh\n", 0700);
+    const auto config = parsed(kSource + R"([[handler]]
+name = "notes"
+type = "exec"
+command = ["./note", "-v"]
+concurrency = 3
+queue = 4
+max_output = "2KiB"
+inherit = ["CRM_KEY", "CREDENTIALS_DIRECTORY"]
+environment = { NOTES = "x" }
+)");
+    ExecSettings expected{"notes", {"./note", "-v"}, directory / ".", {{"NOTES", "x"}}, {"CRM_KEY"}};
+    expected.inherit.push_back("CREDENTIALS_DIRECTORY");
+    expected.bulkhead = {3, 4};
+    expected.max_output = 2048;
+    auto exec = std::get<ExecSettings>(config.handlers.at(0).handler);
+    EXPECT_EQ(std::filesystem::weakly_canonical(exec.directory), directory);
+    exec.directory = expected.directory;
+    EXPECT_EQ(exec, expected);
+
+    write("key", "fl_test_1");
+    const auto late = parsed(kSource + R"([platform]
+api_key_file = "key"
+[[handler]]
+name = "notes"
+type = "exec"
+command = ["./note"]
+[[route]]
+event = "tool-calls"
+handler = "notes"
+late = "inject"
+)");
+    ASSERT_EQ(late.warnings.size(), 1U);
+    EXPECT_EQ(
+        without_directory(late.warnings[0]),
+        "c.toml:14:8: route[0].late: comes to nothing: 'notes' is killed at the deadline, with its answer");
+
+    EXPECT_EQ(mistakes_after_source(R"([[handler]]
+name = "notes"
+type = "exec"
+command = ["./nothing"]
+concurrency = 0
+queue = -1
+max_output = "1GiB"
+inherit = ["CRM_KEY", "A=B"]
+workers = 2
+)"),
+              "c.toml:8:12: handler[0].command[0]: './nothing' is not a program that can be run\n"
+              "c.toml:9:15: handler[0].concurrency: must be between 1 and 10000\n"
+              "c.toml:10:9: handler[0].queue: must be between 1 and 1000000\n"
+              "c.toml:11:14: handler[0].max_output: must be between 1B and 64MiB\n"
+              "c.toml:12:23: handler[0].inherit[1]: 'A=B' is not the name of a variable\n"
+              "c.toml:13:1: handler[0].workers: unknown key; known here: name, type, ordered, retry, "
+              "directory, command, environment, inherit, concurrency, queue, max_output");
 }
 
 TEST_F(HandlerConfigTest, ProgramsWithASlashAreSoughtInTheWorkingDirectory) {
@@ -206,6 +265,7 @@ std::string shipped(bool uncommented) {
 TEST_F(HandlerConfigTest, TheShippedFileSaysTheDefaults) {
     write("webhook-secret", "s3cret");
     write("api-key", "fl_live_1");
+    write("hours.so", "");
     ::setenv("CREDENTIALS_DIRECTORY", directory.c_str(), 1);
     const auto config = parsed(shipped(false));
     const auto spelled_out = parsed(shipped(true));
@@ -235,18 +295,42 @@ TEST_F(HandlerConfigTest, TheShippedFileSaysTheDefaults) {
     EXPECT_EQ(platform.connect_timeout, usual.connect_timeout);
     EXPECT_EQ(platform.timeout, usual.timeout);
 
-    ASSERT_EQ(spelled_out.handlers.size(), 3u);
-    auto worker = std::get<WorkerSettings>(spelled_out.handlers[1].handler);
+    const auto handler = [&](std::string_view name) -> const HandlerConfig& {
+        return *std::ranges::find(spelled_out.handlers, name, &HandlerConfig::name);
+    };
+    auto worker = std::get<WorkerSettings>(handler("desk").handler);
     worker.directory.clear();
     WorkerSettings defaults;
     defaults.name = "desk";
     defaults.command = {"python3", "desk.py"};
     defaults.environment = {{"PYTHONUNBUFFERED", "1"}};
     EXPECT_EQ(worker, defaults);
-    EXPECT_EQ(spelled_out.handlers[1].delivery.retry, DeliverySettings().retry);
-    EXPECT_EQ(spelled_out.handlers[1].delivery.ordered, DeliverySettings().ordered);
-    EXPECT_EQ(spelled_out.handlers[2].name, "to-sales");
-    ASSERT_EQ(spelled_out.routes.size(), 4u);
+    auto exec = std::get<ExecSettings>(handler("notes").handler);
+    exec.directory.clear();
+    ExecSettings usual_exec;
+    usual_exec.name = "notes";
+    usual_exec.command = {"python3", "note.py"};
+    usual_exec.environment = {{"NOTES", "notes"}};
+    usual_exec.inherit = {"CRM_KEY"};
+    EXPECT_EQ(exec, usual_exec);
+    const auto& http = std::get<HttpUpstreamSettings>(handler("crm").handler);
+    const HttpUpstreamSettings usual_http;
+    EXPECT_EQ(http.bulkhead, usual_http.bulkhead);
+    EXPECT_EQ(http.connect_timeout, usual_http.connect_timeout);
+    EXPECT_EQ(http.max_answer, usual_http.max_answer);
+    EXPECT_EQ(http.breaker, usual_http.breaker);
+    EXPECT_EQ(http.raw, usual_http.raw);
+    const auto& plugin = std::get<PluginSettings>(handler("hours").handler);
+    PluginSettings usual_plugin;
+    usual_plugin.name = "hours";
+    usual_plugin.library = directory / "hours.so";
+    usual_plugin.place = plugin.place;
+    usual_plugin.settings = R"({"language":"en"})";
+    EXPECT_EQ(plugin, usual_plugin);
+    EXPECT_EQ(handler("desk").delivery.retry, DeliverySettings().retry);
+    EXPECT_EQ(handler("desk").delivery.ordered, DeliverySettings().ordered);
+    EXPECT_EQ(handler("to-sales").name, "to-sales");
+    ASSERT_EQ(spelled_out.routes.size(), 7u);
     EXPECT_EQ(spelled_out.routes[0].timeout, max_timeout(EventKind::assistant_request));
     EXPECT_EQ(spelled_out.routes[2].timeout, timeout_for(RouteSettings{}, EventKind::status_update));
 }

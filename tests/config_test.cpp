@@ -166,7 +166,7 @@ TEST_F(ConfigTest, UnknownKeysNameTheNearestKnownOne) {
               "c.toml:6:1: log.colour: unknown key; known here: level, format, redact");
 }
 
-TEST_F(ConfigTest, SaysWhatIsNotInThisVersion) {
+TEST_F(ConfigTest, NeedsAPlatformForWhatIsSentToCalls) {
     EXPECT_EQ(mistakes_after_source(R"([[handler]]
 name = "crm"
 type = "http"
@@ -176,7 +176,6 @@ event = "tool-calls"
 handler = "crm"
 late = "inject"
 )"),
-              "c.toml:7:8: handler[0].type: 'http' is not in this version\n"
               "c.toml:12:8: route[0].late: 'inject' needs a [platform] to send it to");
 }
 

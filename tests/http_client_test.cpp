@@ -199,6 +199,29 @@ TEST_F(HttpClientTest, DoesNotSendWhatIsTooLate) {
     EXPECT_FALSE(sent);
 }
 
+TEST_F(HttpClientTest, SendsASecondTimeWhatTheCallerSaysDoesNoHarm) {
+    std::atomic<int> requests{0};
+    StubServer server([&](const ServedRequest&) { return ++requests == 2 ? "" : http_reply(200, "ok"); });
+    auto http = client("http://" + server.address());
+    HttpClient::Request request;
+    request.target = "/";
+    request.may_repeat = true;
+    EXPECT_TRUE(test::run(ctx_, http.send(request)));
+    EXPECT_TRUE(test::run(ctx_, http.send(request)));
+    EXPECT_EQ(requests, 3);
+}
+
+TEST_F(HttpClientTest, UsesNoConnectionThatIsTooOldOrWasIdleForTooLong) {
+    HttpClient::Settings old, idle;
+    old.max_age = idle.max_idle = 0ms;
+    for (const auto& settings : {old, idle}) {
+        StubServer server([](const ServedRequest&) { return http_reply(200, ""); });
+        auto http = client("http://" + server.address(), settings);
+        for (int i = 0; i < 3; ++i) ASSERT_TRUE(post(http, "x"));
+        EXPECT_EQ(server.connections(), 3);
+    }
+}
+
 TEST_F(HttpClientTest, RepeatsNothingElse) {
     struct {
         const char *name, *reply;
@@ -247,6 +270,40 @@ TEST_F(HttpClientTest, GivesUpAtTheTimeout) {
     auto reply = post(http, "x");
     ASSERT_FALSE(reply);
     EXPECT_EQ(reply.error(), Errc::deadline_exceeded);
+}
+
+TEST_F(HttpClientTest, GivesUpWhenNobodyWaitsAnyMore) {
+    asio::ip::tcp::acceptor silent(ctx_, {asio::ip::make_address("127.0.0.1"), 0});
+    auto http = client("http://127.0.0.1:" + std::to_string(silent.local_endpoint().port()));
+    HttpClient::Request request;
+    request.target = "/";
+    request.until = std::chrono::steady_clock::now() + 20ms;
+    const auto reply = test::run(ctx_, http.send(request));
+    ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error(), Errc::deadline_exceeded);
+}
+
+TEST_F(HttpClientTest, ReadsNoMoreThanItsLimit) {
+    HttpClient::Settings settings;
+    settings.max_reply = 100;
+    std::string text(100, 'x');
+    StubServer server([&](const ServedRequest&) { return http_reply(200, text); });
+    auto http = client("http://" + server.address(), settings);
+    EXPECT_TRUE(post(http, "x"));
+    text += 'x';
+    const auto reply = post(http, "x");
+    ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error(), Errc::body_too_large);
+}
+
+TEST_F(HttpClientTest, LeavesTheProxyAloneThatIsNotWanted) {
+    ::setenv("https_proxy", "socks://192.0.2.1", 1);
+    HttpClient::Settings settings;
+    const auto url = parse_url("https://service.internal").value();
+    EXPECT_FALSE(HttpClient::make(ctx_.get_executor(), url, settings)) << "no proxy that can be used";
+    settings.use_proxy = false;
+    EXPECT_TRUE(HttpClient::make(ctx_.get_executor(), url, settings));
+    ::unsetenv("https_proxy");
 }
 
 TEST_F(HttpClientTest, SaysWhomItCouldNotReach) {

@@ -2,6 +2,7 @@
 
 #include "daemon/core/json.hpp"
 #include "daemon/core/signature.hpp"
+#include "daemon/io/log_repeats.hpp"
 #include "daemon/io/log_sinks.hpp"
 
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
@@ -108,6 +110,41 @@ TEST(LogNumber, IsHiddenEnough) {
     EXPECT_EQ(log::masked_number("sip:" + std::string(1'000, 'x') + "@yz").size(), 32u);
 }
 
+TEST(LogNumber, IsFoundWhereverItStands) {
+    const struct {
+        std::string_view text, masked;  // the same: left alone
+    } cases[] = {
+        {"call-_+31612345678_abc123", "call-_+31*******78_abc123"},
+        {"/v1/calls/call-_%2B31612345678_abc/control", "/v1/calls/call-_+31*******78_abc/control"},
+        {"call-_31612345678_abc", "call-_316******78_abc"},
+        {"no contact for +31 6 1234 5678.", "no contact for +31*******78."},
+        {"0612345678, 020-1234567", "061*****78, 020*****67"},
+        {"tel: 06 12 34 56 78", "tel: 061*****78"},
+        {"destination: '+31201234567' is busy", "destination: '+31*******67' is busy"},
+        {"+31612345678 +31612345679", "+31*******78 +31*******79"},
+        {"+31612345678 12345678", "+31*******78 12345678"},
+        {"sip:31612345678@example.com", "sip:316******78@example.com"},
+        {"01KAV4T7GZ0123456789ABCDEF", "01KAV4T7GZ0123456789ABCDEF"},
+        {"5c4d030f-43e3-4e65-899e-814852166012", "5c4d030f-43e3-4e65-899e-814852166012"},
+        {"5c4d030f-43e3-4e65-899e-123456789012", "5c4d030f-43e3-4e65-899e-123456789012"},
+        {"2026-01-09T14:56:48.123Z", "2026-01-09T14:56:48.123Z"},
+        {"2026-01-09 14:56:48,123 took 12345 ms", "2026-01-09 14:56:48,123 took 12345 ms"},
+        {"timestamp 1767970608 is 301 s old", "timestamp 1767970608 is 301 s old"},
+        {"at 1767970608123", "at 1767970608123"},
+        {"192.168.100.200:8080", "192.168.100.200:8080"},
+        {"+31*******78", "+31*******78"},
+        {"1 + 1", "1 + 1"},
+        {"100%", "100%"},
+        {"", ""},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.text);
+        const auto masked = log::masked_numbers(c.text);
+        EXPECT_EQ(masked.value_or(std::string(c.text)), c.masked);
+        EXPECT_EQ(masked.has_value(), c.text != c.masked);
+    }
+}
+
 static_assert(log::Loggable<int> && log::Loggable<std::string> && !log::Loggable<Secret>);
 
 /// Standard error for the length of one test.
@@ -164,22 +201,94 @@ TEST(Log, LosesNothingAtStop) {
     EXPECT_TRUE(lines.back().ends_with("\"event\":\"after.stop\"}")) << "the format stays";
 }
 
-TEST(Log, ASecondStartChangesLevelAndRedactionOnly) {
+TEST(Log, ASecondStartChangesTheSettings) {
     CapturedStderr captured;
     log::start({log::Level::warn, log::Format::text, true});
     EXPECT_FALSE(log::enabled(log::Level::info));
     log::info("not.written");
-    log::warn("hidden", log::number("caller", "+31612345678"));
-    log::start({log::Level::debug, log::Format::json, false});
-    log::debug("shown", log::number("caller", "+31612345678"));
+    log::warn("hidden", log::number("caller", "+31612345678"), log::said("line", "Good day."));
+    log::start({log::Level::debug, log::Format::text, false});
+    log::debug("shown", log::number("caller", "+31612345678"), log::said("line", "Good day."));
+    for (int i = 0; i < 1'000; ++i) log::debug("before");
+    log::start({log::Level::debug, log::Format::json, true});
+    for (int i = 0; i < 1'000; ++i) log::debug("after");
     log::stop();
     log::start({});
     log::stop();
     const auto lines = captured.lines();
     captured.restore();
-    ASSERT_EQ(lines.size(), 2u);
-    EXPECT_TRUE(lines[0].ends_with("Z warn  hidden caller=+31*******78")) << lines[0];
-    EXPECT_TRUE(lines[1].ends_with("Z debug shown caller=+31612345678")) << lines[1];
+    ASSERT_EQ(lines.size(), 2'002u);
+    EXPECT_TRUE(
+        lines[0].ends_with("Z warn  hidden caller=+31*******78 line=\"(9 bytes, kept out by log.redact)\""))
+        << lines[0];
+    EXPECT_TRUE(lines[1].ends_with("Z debug shown caller=+31612345678 line=\"Good day.\"")) << lines[1];
+    const auto json = [](const std::string& line) { return line.starts_with('{'); };
+    EXPECT_EQ(std::ranges::count_if(lines, json), 1'000) << "each line in the format of its time, none lost";
+}
+
+TEST(Log, TheFormatOfTheCommandLineGoesBeforeAnyOther) {
+    CapturedStderr captured;
+    log::fix_format(log::Format::text);
+    log::start({log::Level::info, log::Format::json, true});
+    log::info("a.line");
+    log::stop();
+    log::fix_format(std::nullopt);
+    const auto lines = captured.lines();
+    captured.restore();
+    ASSERT_EQ(lines.size(), 1u);
+    EXPECT_TRUE(lines[0].ends_with("Z info  a.line")) << lines[0];
+}
+
+TEST(Log, OfWarningsThatSayTheSameSomeAreWrittenAndTheRestIsCounted) {
+    CapturedStderr captured;
+    log::start({log::Level::info, log::Format::text, true});
+    for (int i = 0; i < 1'000; ++i) {
+        log::warn("handler.failed", kv("call", "c" + std::to_string(i)), kv("handler", "desk"),
+                  kv("why", "worker " + std::to_string(i) + " is gone"));
+        log::info("event.accepted", kv("why", "the same"));
+    }
+    log::warn("handler.failed", kv("call", "other"), kv("handler", "other"), kv("why", "worker 1 is gone"));
+    log::stop();
+    const auto lines = captured.lines();
+    captured.restore();
+    const auto with = [&](std::string_view text) {
+        return std::ranges::count_if(
+            lines, [&](const std::string& line) { return line.find(text) != std::string::npos; });
+    };
+    EXPECT_EQ(with("info  event.accepted"), 1'000) << "one line per event is no flood";
+    EXPECT_EQ(with("handler.failed call=c"), 30);
+    EXPECT_EQ(with("handler.failed call=other handler=other"), 1);
+    EXPECT_EQ(with("warn  handler.failed handler=desk why=\"worker 30 is gone\" suppressed=970"), 1);
+}
+
+TEST(LogRepeats, BeginsAnewAfterAMinute) {
+    log::Repeats repeats;
+    const auto begin = log::Repeats::Time(std::chrono::hours(1));
+    const auto warn = [&](log::Repeats::Time now, std::string_view why) {
+        const log::Field field = kv("why", why);
+        return repeats.pass(log::Level::warn, "x", {&field, 1}, now);
+    };
+    for (int i = 0; i < 30; ++i) EXPECT_TRUE(warn(begin, "full"));
+    EXPECT_FALSE(warn(begin + std::chrono::seconds(59), "full"));
+    EXPECT_TRUE(warn(begin + std::chrono::seconds(59), "locked")) << "another reason";
+    EXPECT_FALSE(repeats.is_due(begin + std::chrono::seconds(59)));
+    ASSERT_TRUE(repeats.is_due(begin + std::chrono::seconds(60)));
+    const auto due = repeats.take_due(begin + std::chrono::seconds(60));
+    ASSERT_EQ(due.size(), 1u) << "nothing was held back of the other";
+    EXPECT_EQ(log::as_text(due[0].name, due[0].fields), "x why=full suppressed=1");
+    EXPECT_TRUE(warn(begin + std::chrono::seconds(60), "full"));
+    EXPECT_FALSE(repeats.is_due(begin + std::chrono::seconds(61)));
+}
+
+TEST(LogRepeats, KeepsNoMoreThanSoManyKinds) {
+    log::Repeats repeats;
+    std::size_t passed = 0;
+    for (int i = 0; i < 10'000; ++i) {
+        std::string name = "name";
+        for (int n = i; n > 0; n /= 26) name += static_cast<char>('a' + n % 26);
+        passed += repeats.pass(log::Level::warn, name, {}, log::Repeats::Time());
+    }
+    EXPECT_EQ(passed, 1024u + 30u) << "kinds beyond that are one";
 }
 
 TEST(Log, EveryThreadMayLogAcrossStartAndStop) {

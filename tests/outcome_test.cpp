@@ -87,5 +87,23 @@ TEST(ToolResults, KeepTheOrderOfTheCallsAndTheDialectsIdKey) {
     EXPECT_EQ(tool_results(Dialect::snake, {}, {}), R"({"results":[]})");
 }
 
+TEST(ResultsIn, FindsEachToolCallUnderEitherIdKeyWhateverTheOrder) {
+    std::vector<ToolCall> calls(2);
+    calls[0].id = "a";
+    calls[1].id = "b";
+    const std::vector<const ToolCall*> both{&calls[0], &calls[1]};
+    const std::vector<std::string> expected{R"({"x":[1]})", R"("two")"};
+    EXPECT_EQ(results_in(R"({"results":[{"toolCallId":"b","result":"two"},{"toolCallId":"c","result":3},)"
+                         R"({"tool_call_id":"a","result":{"x":[1]}}]})",
+                         both)
+                  .value(),
+              expected);
+    EXPECT_EQ(results_in(R"({"results":[{"toolCallId":"a","result":1}]})", both).error().what(),
+              "its results leave out a tool call");
+    EXPECT_EQ(results_in("{}", both).error().what(), "its answer has no results");
+    EXPECT_EQ(results_in("[]", both).error().what(), "reply is not a JSON object");
+    EXPECT_EQ(results_in(R"({"results":[7]})", both).error().what(), "its results leave out a tool call");
+}
+
 }  // namespace
 }  // namespace hookswitch

@@ -7,10 +7,16 @@
 #include <gtest/gtest.h>
 
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <map>
 #include <string>
+#include <vector>
 
 namespace hookswitch {
 namespace {
@@ -71,6 +77,49 @@ TEST(Process, StartsInItsDirectoryWithItsEnvironment) {
     EXPECT_EQ(ran.status.code, 0);
     ::unsetenv("NOTIFY_SOCKET");
     ::unsetenv("PROCESS_TEST");
+}
+
+TEST(Process, GetsOfOurEnvironmentNoMoreThanItShould) {
+    const std::map<std::string, std::string> ours = {{"NOTIFY_SOCKET", "/run/daemon"},
+                                                     {"CREDENTIALS_DIRECTORY", "/run/secrets"},
+                                                     {"STATE_DIRECTORY", "/var/lib/daemon"},
+                                                     {"LC_TIME", "nl_NL.UTF-8"},
+                                                     {"CRM_KEY", "key"},
+                                                     {"GREETING", "ours"},
+                                                     {"PROCESS_TEST", "ours"}};
+    for (const auto& [name, value] : ours) ::setenv(name.c_str(), value.c_str(), 1);
+    ProcessCommand command{{"env"}, {}, {{"GREETING", "theirs"}}, std::vector<std::string>{"CRM_KEY"}};
+    const std::string environment = "\n" + run(command).output;
+    for (const auto& [name, value] : ours) ::unsetenv(name.c_str());
+
+    for (const char* there : {"STATE_DIRECTORY=/var/lib/daemon", "LC_TIME=nl_NL.UTF-8", "CRM_KEY=key",
+                              "GREETING=theirs", "PATH="})
+        EXPECT_NE(environment.find("\n" + std::string(there)), std::string::npos) << there << environment;
+    for (const char* gone : {"NOTIFY_SOCKET=", "CREDENTIALS_DIRECTORY=", "GREETING=ours", "PROCESS_TEST="})
+        EXPECT_EQ(environment.find(gone), std::string::npos) << gone << environment;
+}
+
+// On kernels without Landlock there is nothing to see.
+TEST(Process, ReadsTheCredentialsOnlyIfItIsToldWhereTheyAre) {
+    if (::syscall(SYS_landlock_create_ruleset, nullptr, 0, 1u) < 2) GTEST_SKIP() << "no Landlock";
+    const auto directory =
+        std::filesystem::path(testing::TempDir()) / ("credentials-" + std::to_string(::getpid()));
+    std::filesystem::create_directory(directory);
+    std::ofstream(directory / "secret") << "whsec";
+    std::ofstream(directory.string() + "-beside") << "open";
+    ::setenv("CREDENTIALS_DIRECTORY", directory.c_str(), 1);
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    ProcessCommand command = shell("cat '" + directory.string() + "/secret' || cat '" + directory.string() +
+                                   "-beside'; echo $CREDENTIALS_DIRECTORY");
+    EXPECT_EQ(run(command).output, "open\n");
+    command.inherit = {"CREDENTIALS_DIRECTORY"};
+    EXPECT_EQ(run(command).output.substr(0, 5), "whsec");
+    command.inherit.reset();
+    command.environment = {{"CREDENTIALS_DIRECTORY", directory}};
+    EXPECT_EQ(run(command).output.substr(0, 5), "whsec");
+    ::unsetenv("CREDENTIALS_DIRECTORY");
+    std::filesystem::remove_all(directory);
+    std::filesystem::remove(directory.string() + "-beside");
 }
 
 TEST(Process, InheritsNeitherDescriptorsNorSignalSettings) {

@@ -53,6 +53,10 @@ std::optional<CallState> call_state_of(std::string_view status) {
     return std::nullopt;
 }
 
+bool brings_report(std::string_view status) {
+    return status != "failed" && status != "rejected" && status != "insufficient-credits";
+}
+
 CallProgress advance(CallState state, std::string_view type, std::string_view status) {
     using enum CallProgress::Effect;
     const EventKind kind = kind_of(type);

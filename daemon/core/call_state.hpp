@@ -18,6 +18,10 @@ std::string_view name_of(CallState state);
 /// The state that a call's status stands for; nullopt: not a status that we know.
 std::optional<CallState> call_state_of(std::string_view status);
 
+/// Whether a call that ended so has an end-of-call-report. Whether those do that nobody ever spoke in is not
+/// documented, so nobody waits for theirs.
+bool brings_report(std::string_view status);
+
 struct CallProgress {
     enum class Effect {
         none,      // it says nothing about the state, or nothing that was not clear

@@ -4,6 +4,7 @@
 // event becomes one invocation per tool call; every other event becomes one.
 
 #include "daemon/core/event.hpp"
+#include "daemon/core/trace_context.hpp"
 
 #include <chrono>
 #include <memory>
@@ -11,6 +12,12 @@
 #include <string_view>
 
 namespace hookswitch {
+
+/// A request as it was received; for handlers that pass it on unchanged.
+struct RawRequest {
+    std::string head;  // request line and header fields, with the empty line
+    std::string body;
+};
 
 struct Invocation {
     std::string id;                           // ULID: unique, sorts by time, the same for every attempt
@@ -21,6 +28,8 @@ struct Invocation {
     std::chrono::system_clock::time_point received_at;
     std::chrono::steady_clock::time_point deadline;  // when the dispatcher gives up on the answer
     int attempt = 1;                                 // of handing it to this handler
+    std::shared_ptr<const RawRequest> raw = {};      // for a handler that wants it; else null
+    TraceContext trace = {};                         // of the request
 };
 
 /// The normalised event of the outer contract, section 4: one line of JSON without a newline, every

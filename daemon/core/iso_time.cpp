@@ -95,6 +95,19 @@ std::optional<Milliseconds> parse_iso_time(std::string_view text) {
     return sys_days(date) + hours(hour) + minutes(minute) + seconds(second) + fraction - offset;
 }
 
+// The three forms that RFC 9110 (5.6.7) wants understood. No locale is ever set in this program.
+std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {
+    const std::string whole(text);
+    for (const char* form :
+         {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"}) {
+        tm parts{};
+        const char* rest = ::strptime(whole.c_str(), form, &parts);
+        if (!rest || *rest) continue;
+        return std::chrono::sys_seconds(std::chrono::seconds(::timegm(&parts)));
+    }
+    return std::nullopt;
+}
+
 // The C locale's names are what the format prescribes.
 std::string http_date(sys_seconds time) {
     const std::time_t seconds = time.time_since_epoch().count();

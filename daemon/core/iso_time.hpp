@@ -21,4 +21,7 @@ std::optional<Milliseconds> parse_iso_time(std::string_view text);
 /// "Fri, 09 Jan 2026 14:56:48 GMT", as HTTP's fields have it (RFC 9110, 5.6.7).
 std::string http_date(std::chrono::sys_seconds time);
 
+/// What such a field says, in any of the three forms that are to be understood; nullopt for anything else.
+std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text);
+
 }  // namespace hookswitch

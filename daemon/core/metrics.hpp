@@ -130,11 +130,56 @@ private:
     std::array<Counter, kStatuses.size()> each_;
 };
 
+/// One T for each name that was ever asked for; none is moved or goes away. A list that is only added
+/// to, so that neither look-up nor reading needs a lock.
+template <class T>
+class NamedMetrics {
+public:
+    NamedMetrics() = default;
+    NamedMetrics(const NamedMetrics&) = delete;
+    NamedMetrics& operator=(const NamedMetrics&) = delete;
+    ~NamedMetrics() {
+        for (Node* node = newest_.load(); node;) delete std::exchange(node, node->older);
+    }
+
+    T& operator[](std::string_view name) {
+        std::unique_ptr<Node> added;
+        for (;;) {
+            Node* const newest = newest_.load(std::memory_order_acquire);
+            for (Node* node = newest; node; node = node->older)
+                if (node->name == name) return node->metrics;
+            if (!added) added = std::make_unique<Node>(std::string(name));
+            added->older = newest;
+            Node* expected = newest;  // changed meanwhile: it may be this name that came
+            if (newest_.compare_exchange_weak(expected, added.get(), std::memory_order_acq_rel))
+                return added.release()->metrics;
+        }
+    }
+
+    /// `f(name, metrics)` for each.
+    template <class F>
+    void for_each(F f) const {
+        for (const Node* node = newest_.load(std::memory_order_acquire); node; node = node->older)
+            f(std::string_view(node->name), node->metrics);
+    }
+
+private:
+    struct Node {
+        explicit Node(std::string n) : name(std::move(n)) {}
+        const std::string name;
+        T metrics;
+        Node* older = nullptr;
+    };
+    std::atomic<Node*> newest_{nullptr};
+};
+
 /// One [[source]]; the one named "" has the requests that came to none.
 struct SourceMetrics {
     ByEvent<ByStatus> requests;  // answered, refusals too
     ByEvent<Counter> duplicates;
     Counter rejected_signatures;
+    Counter limited_signatures;         // of these, without a look: too many failed before
+    NamedMetrics<Counter> secret_used;  // by the name of the secret that a signature held with
 };
 
 enum class AttemptOutcome { delivered, failed, dead };  // failed: it will be tried again
@@ -164,6 +209,15 @@ struct HandlerMetrics {
     // Worker processes; none of another type of handler.
     Gauge workers_configured, workers_up;
     Counter worker_restarts;
+
+    // Of exec, http and plugin: work that may go on at once, that does, and that waits for it.
+    Gauge slots, slots_busy, queued;
+    Counter refused;  // both were full
+    Counter cut_off;  // work that was ended, or left to itself, at its deadline
+
+    // Of http: while open, the service is not asked.
+    Gauge circuit_open;
+    Counter circuit_opened;
 };
 
 enum class JournalFailure { full, read_only, locked, io, corrupted, other };
@@ -215,7 +269,9 @@ struct ActionMetrics {
 struct ConnectionMetrics {
     Gauge open;
     Counter accepted;
-    Counter refused;  // over server.max_connections
+    Counter refused;   // over server.max_connections
+    Counter evicted;   // closed to make room: nothing signed had come on them
+    Gauge body_bytes;  // memory of large bodies on their way
 };
 
 struct ReloadMetrics {
@@ -228,49 +284,7 @@ struct ReloadMetrics {
 struct CallMetrics {
     std::array<Gauge, 5> by_state;             // by CallState
     Counter forgotten_full, forgotten_silent;  // before they had ended
-};
-
-/// One T for each name that was ever asked for; none is moved or goes away. A list that is only added
-/// to, so that neither look-up nor reading needs a lock.
-template <class T>
-class NamedMetrics {
-public:
-    NamedMetrics() = default;
-    NamedMetrics(const NamedMetrics&) = delete;
-    NamedMetrics& operator=(const NamedMetrics&) = delete;
-    ~NamedMetrics() {
-        for (Node* node = newest_.load(); node;) delete std::exchange(node, node->older);
-    }
-
-    T& operator[](std::string_view name) {
-        std::unique_ptr<Node> added;
-        for (;;) {
-            Node* const newest = newest_.load(std::memory_order_acquire);
-            for (Node* node = newest; node; node = node->older)
-                if (node->name == name) return node->metrics;
-            if (!added) added = std::make_unique<Node>(std::string(name));
-            added->older = newest;
-            Node* expected = newest;  // changed meanwhile: it may be this name that came
-            if (newest_.compare_exchange_weak(expected, added.get(), std::memory_order_acq_rel))
-                return added.release()->metrics;
-        }
-    }
-
-    /// `f(name, metrics)` for each.
-    template <class F>
-    void for_each(F f) const {
-        for (const Node* node = newest_.load(std::memory_order_acquire); node; node = node->older)
-            f(std::string_view(node->name), node->metrics);
-    }
-
-private:
-    struct Node {
-        explicit Node(std::string n) : name(std::move(n)) {}
-        const std::string name;
-        T metrics;
-        Node* older = nullptr;
-    };
-    std::atomic<Node*> newest_{nullptr};
+    Counter without_report;                    // had ended ten minutes ago, and no report has come
 };
 
 class Metrics {

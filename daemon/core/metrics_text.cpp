@@ -64,6 +64,7 @@ public:
         deliveries();
         actions();
         workers();
+        slots();
         journal();
         return std::move(out_);
     }
@@ -109,6 +110,12 @@ private:
             if (!n.empty()) each(label("handler", n), m);
         });
     }
+    // For by_handler: one of its numbers, of the handlers that have `only`.
+    auto each(auto HandlerMetrics::*member, Gauge HandlerMetrics::*only = nullptr) {
+        return [this, member, only](const std::string& handler, const HandlerMetrics& m) {
+            if (!only || (m.*only).value() > 0) sample(handler, m.*member);
+        };
+    }
     // What there is of each waited-for kind; `member` is a ByEvent. Those that never came are left out.
     template <class T>
     void by_waited_for(std::string_view name, std::string_view type, std::string_view help,
@@ -128,6 +135,7 @@ private:
     void deliveries();
     void actions();
     void workers();
+    void slots();
     void journal();
 
     const Metrics& all_;
@@ -151,6 +159,11 @@ void MetricsText::process() {
     one("connections_accepted_total", "counter", "Connections accepted.", all_.connections.accepted);
     one("connections_refused_total", "counter", "Connections over server.max_connections, answered with 503.",
         all_.connections.refused);
+    one("connections_evicted_total", "counter",
+        "Connections closed to make room for others; nothing signed had come on them.",
+        all_.connections.evicted);
+    one("body_memory_bytes", "gauge", "Memory of bodies over 64 KiB that are on their way.",
+        all_.connections.body_bytes);
 }
 
 void MetricsText::requests() {
@@ -178,6 +191,16 @@ void MetricsText::requests() {
               [this](const std::string& source, const SourceMetrics& m) {
                   if (source != "source=\"\"") sample(source, m.rejected_signatures);
               });
+    by_source("limited_signatures_total", "Of these, refused unseen: server.failed_signatures was used up.",
+              [this](const std::string& source, const SourceMetrics& m) {
+                  if (source != "source=\"\"") sample(source, m.limited_signatures);
+              });
+    by_source("secret_used_total", "Requests whose signature held, by the secret's file name.",
+              [this](const std::string& source, const SourceMetrics& m) {
+                  m.secret_used.for_each([&](std::string_view key, const Counter& used) {
+                      sample(source + ',' + label("key", key), used);
+                  });
+              });
     one("events_out_of_order_total", "counter", "Events that came after a later one of the same call.",
         all_.out_of_order);
 }
@@ -189,6 +212,9 @@ void MetricsText::calls() {
     family("calls_forgotten_total", "counter", "Calls forgotten before they had ended, by reason.");
     sample(label("reason", "full"), all_.calls.forgotten_full);
     sample(label("reason", "silent"), all_.calls.forgotten_silent);
+    one("calls_ended_without_report_total", "counter",
+        "Calls that had ended ten minutes ago, and whose end-of-call-report has not come.",
+        all_.calls.without_report);
 }
 
 void MetricsText::answers() {
@@ -211,15 +237,10 @@ void MetricsText::answers() {
 }
 
 void MetricsText::deliveries() {
-    const auto plain = [this](auto HandlerMetrics::*member) {
-        return [this, member](const std::string& handler, const HandlerMetrics& m) {
-            sample(handler, m.*member);
-        };
-    };
     by_handler("delivery_backlog_events", "gauge", "Told-only events that a handler has not had yet.",
-               plain(&HandlerMetrics::backlog));
+               each(&HandlerMetrics::backlog));
     by_handler("delivery_in_progress_events", "gauge", "Of these, with the handler now.",
-               plain(&HandlerMetrics::in_work));
+               each(&HandlerMetrics::in_work));
     by_handler("delivery_oldest_pending_age_seconds", "gauge",
                "Of these, how long ago the oldest came; 0: none.",
                [this](const std::string& handler, const HandlerMetrics& m) {
@@ -237,11 +258,11 @@ void MetricsText::deliveries() {
                    sample(handler, m.attempts[static_cast<std::size_t>(AttemptOutcome::dead)]);
                });
     by_handler("delivery_redeliveries_total", "counter", "Deliveries that an operator asked for.",
-               plain(&HandlerMetrics::redeliveries));
+               each(&HandlerMetrics::redeliveries));
     by_handler("delivery_attempt_duration_seconds", "histogram", "Attempts, from hand-over to answer.",
-               plain(&HandlerMetrics::attempt_seconds));
+               each(&HandlerMetrics::attempt_seconds));
     by_handler("delivery_duration_seconds", "histogram", "Deliveries, from receipt of the event to success.",
-               plain(&HandlerMetrics::delivery_seconds));
+               each(&HandlerMetrics::delivery_seconds));
 }
 
 void MetricsText::actions() {
@@ -263,17 +284,30 @@ void MetricsText::actions() {
 }
 
 void MetricsText::workers() {
-    const auto of_pools = [this](auto HandlerMetrics::*member) {
-        return [this, member](const std::string& handler, const HandlerMetrics& m) {
-            if (m.workers_configured.value() > 0) sample(handler, m.*member);
-        };
-    };
     by_handler("workers_configured", "gauge", "Worker processes that there should be.",
-               of_pools(&HandlerMetrics::workers_configured));
+               each(&HandlerMetrics::workers_configured, &HandlerMetrics::workers_configured));
     by_handler("workers_up", "gauge", "Worker processes that have shaken hands and work.",
-               of_pools(&HandlerMetrics::workers_up));
+               each(&HandlerMetrics::workers_up, &HandlerMetrics::workers_configured));
     by_handler("worker_restarts_total", "counter", "Worker processes that were started to replace another.",
-               of_pools(&HandlerMetrics::worker_restarts));
+               each(&HandlerMetrics::worker_restarts, &HandlerMetrics::workers_configured));
+}
+
+void MetricsText::slots() {
+    by_handler("handler_slots", "gauge", "Events that a handler works at, at most, at once.",
+               each(&HandlerMetrics::slots, &HandlerMetrics::slots));
+    by_handler("handler_slots_busy", "gauge", "Events that it works at now.",
+               each(&HandlerMetrics::slots_busy, &HandlerMetrics::slots));
+    by_handler("handler_queued_events", "gauge", "Events that wait for a free slot.",
+               each(&HandlerMetrics::queued, &HandlerMetrics::slots));
+    by_handler("handler_refused_total", "counter", "Events refused because slots and queue were full.",
+               each(&HandlerMetrics::refused, &HandlerMetrics::slots));
+    by_handler("handler_cut_off_total", "counter",
+               "Work that was cut off, or left to itself, at its deadline.",
+               each(&HandlerMetrics::cut_off, &HandlerMetrics::slots));
+    by_handler("handler_circuit_open", "gauge", "1: the service keeps failing and is not asked.",
+               each(&HandlerMetrics::circuit_open, &HandlerMetrics::slots));
+    by_handler("handler_circuit_opened_total", "counter", "How often that began.",
+               each(&HandlerMetrics::circuit_opened, &HandlerMetrics::slots));
 }
 
 void MetricsText::journal() {

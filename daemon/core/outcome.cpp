@@ -87,4 +87,22 @@ std::string tool_results(Dialect dialect, std::span<const ToolCall> calls,
     return out + "]}";
 }
 
+Result<std::vector<std::string>> results_in(std::string_view body, std::span<const ToolCall* const> calls) {
+    TRY(const auto doc, parse_reply(body));
+    dom::array entries;
+    if (doc.root()["results"].get(entries)) return fail(Errc::handler_failed, "its answer has no results");
+    std::vector<std::string> results(calls.size());
+    for (const dom::element entry : entries) {
+        std::string_view id;
+        dom::element value;
+        const bool named = !entry["toolCallId"].get(id) || !entry["tool_call_id"].get(id);
+        if (!named || entry["result"].get(value)) continue;
+        for (std::size_t i = 0; i < calls.size(); ++i)
+            if (calls[i]->id == id && results[i].empty()) append_json(results[i], value);
+    }
+    for (const std::string& result : results)
+        if (result.empty()) return fail(Errc::handler_failed, "its results leave out a tool call");
+    return results;
+}
+
 }  // namespace hookswitch

@@ -22,6 +22,9 @@ namespace hookswitch {
 struct Outcome {
     std::string reply;
     std::vector<CallCommand> actions = {};  // for the event's call, in order
+    /// Of a handler that forwards requests: the body for the platform as a receiver wrote it, which is
+    /// passed on unchanged. Then `reply` is empty.
+    std::string raw = {};
 };
 
 /// The body for an assistant-request: known keys are respelled for `dialect`, everything the user
@@ -37,5 +40,9 @@ Result<std::string> tool_result(Dialect dialect, std::string_view reply);
 /// JSON value from tool_result for `calls[i]`.
 std::string tool_results(Dialect dialect, std::span<const ToolCall> calls,
                          std::span<const std::string> results);
+
+/// What a receiver's own body {"results":[...]} says to each of `calls`, as JSON values, whichever dialect
+/// it is written in. Errc::handler_failed if it is no such body, or says nothing to one of them.
+Result<std::vector<std::string>> results_in(std::string_view body, std::span<const ToolCall* const> calls);
 
 }  // namespace hookswitch

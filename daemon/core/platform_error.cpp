@@ -1,11 +1,10 @@
 #include "daemon/core/platform_error.hpp"
 
 #include "daemon/core/ascii.hpp"
+#include "daemon/core/iso_time.hpp"
 #include "daemon/core/json.hpp"
 #include "daemon/core/object_text.hpp"
 #include "daemon/core/recording.hpp"
-
-#include <time.h>
 
 #include <algorithm>
 #include <cmath>
@@ -107,18 +106,6 @@ std::string listed(std::string_view json_object) {
     for (auto [key, value] : object)
         all.append(all.empty() ? "" : ", ").append(key).append(" ").append(text_of(value));
     return all;
-}
-
-// The three forms that RFC 9110 (5.6.7) wants understood. No locale is ever set in this program.
-std::optional<std::chrono::system_clock::time_point> parse_http_date(const std::string& text) {
-    for (const char* form :
-         {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"}) {
-        tm parts{};
-        const char* rest = ::strptime(text.c_str(), form, &parts);
-        if (!rest || *rest) continue;
-        return std::chrono::system_clock::from_time_t(::timegm(&parts));
-    }
-    return std::nullopt;
 }
 
 }  // namespace

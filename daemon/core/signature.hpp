@@ -7,33 +7,43 @@
 #include "daemon/core/result.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+struct evp_mac_ctx_st;  // OpenSSL's EVP_MAC_CTX
+
 namespace hookswitch {
 
+struct FreeMac {
+    void operator()(evp_mac_ctx_st* context) const noexcept;
+};
+
 /// A string that logs, formats and compares like nothing at all. Reading it takes a `reveal()`
-/// that a reviewer can grep for. The memory is wiped on destruction.
+/// that a reviewer can grep for. Its bytes are in memory once: copies share them, a move leaves none
+/// behind, and they are wiped with the last of them.
 class Secret {
 public:
     Secret() = default;
-    explicit Secret(std::string value) : value_(std::move(value)) {}
-    Secret(const Secret&) = default;
-    Secret(Secret&&) noexcept = default;
-    Secret& operator=(const Secret&) = default;
-    Secret& operator=(Secret&&) noexcept = default;
-    ~Secret();
 
-    std::string_view reveal() const noexcept { return value_; }
+    /// Wipes `value`, all that it ever held included. (So it takes no other: a copy that stays behind in
+    /// the caller is not to be made without a thought.)
+    explicit Secret(std::string&& value);
+
+    std::string_view reveal() const noexcept { return {bytes_.get(), size_}; }
 
 private:
-    std::string value_;
+    std::shared_ptr<const char[]> bytes_;
+    std::size_t size_ = 0;
 };
 
+/// Overwrites `text`, what is behind its end included, and empties it.
+void wipe(std::string& text) noexcept;
+
 /// An HMAC-SHA-256 key, expanded once; signing a message only copies the expanded state.
-/// Const members may be called on any thread.
+/// Const members may be called on any thread. OpenSSL wipes the key when the last copy goes.
 class SigningKey {
 public:
     explicit SigningKey(const Secret& secret);
@@ -41,10 +51,8 @@ public:
     /// Lower-case hex of HMAC-SHA-256(secret, timestamp "." body), 64 characters.
     std::string sign(std::string_view timestamp, std::string_view body) const;
 
-    /// True if `hex` is that signature; constant time in its content.
-    bool matches(std::string_view hex, std::string_view timestamp, std::string_view body) const;
-
 private:
+    friend class Verification;
     struct State;
     std::shared_ptr<const State> state_;
 };
@@ -62,17 +70,53 @@ struct SignatureHeaders {
     std::string_view timestamp;  // X-Webhook-Timestamp: Unix seconds, as sent
 };
 
-/// A request body whose sender has been proved. `verify` is the only maker, so a function that
+/// A request body whose sender has been proved. `Verification` is the only maker, so a function that
 /// takes one cannot be handed unchecked bytes. Borrows the bytes.
 class VerifiedBody {
 public:
+    static constexpr std::size_t kNoKey = static_cast<std::size_t>(-1);
+
     std::string_view text() const noexcept { return text_; }
 
+    /// Which of the policy's keys proved it; kNoKey: none was asked for.
+    std::size_t key() const noexcept { return key_; }
+
 private:
-    friend Result<VerifiedBody> verify(const SignaturePolicy&, const SignatureHeaders&, std::string_view,
-                                       std::chrono::system_clock::time_point);
-    explicit VerifiedBody(std::string_view text) : text_(text) {}
+    friend class Verification;
+    VerifiedBody(std::string_view text, std::size_t key) : text_(text), key_(key) {}
     std::string_view text_;
+    std::size_t key_;
+};
+
+/// What can be said before the body is there: that it has a signature of the right form, and is fresh.
+/// The same refusals as verify().
+Result<> check_claims(const SignaturePolicy& policy, const SignatureHeaders& headers,
+                      std::chrono::system_clock::time_point now);
+
+/// verify() in steps, because hashing megabytes takes so long that others should have a turn meanwhile.
+/// Borrows all that it is given.
+class Verification {
+public:
+    Verification(const SignaturePolicy& policy, const SignatureHeaders& headers, std::string_view body,
+                 std::chrono::system_clock::time_point now);
+    Verification(const Verification&) = delete;
+    Verification& operator=(const Verification&) = delete;
+
+    /// Hashes about so many bytes more. True: there is a verdict.
+    bool advance(std::size_t bytes);
+
+    /// As verify(), which only goes all the way at once.
+    Result<VerifiedBody> verdict() const;
+
+private:
+    void end_key();
+
+    const SignaturePolicy& policy_;
+    std::string_view timestamp_, wanted_, body_;
+    Result<> claims_;
+    std::size_t key_ = 0, hashed_ = 0;              // of the body, with this key
+    std::unique_ptr<evp_mac_ctx_st, FreeMac> mac_;  // in the middle of a body
+    bool proved_ = false;
 };
 
 /// Checks signature and freshness. Errc::bad_signature for every way of being wrong; what() says

@@ -68,7 +68,7 @@ WorkerFailure read_error(std::string id, dom::element error) {
 
 WorkerFrame read_answer(const Json& frame, const Members& members) {
     std::string_view text;
-    if (members.id->get(text)) return Garbage{"id is not a string"};
+    if (members.id && members.id->get(text)) return Garbage{"id is not a string"};
     std::string id(text);
     if (members.error) return read_error(std::move(id), *members.error);
     if (members.reply && !members.reply->is_object())
@@ -131,6 +131,14 @@ std::optional<std::string_view> LineBuffer::next() {
 }
 
 WorkerFrame parse_worker_frame(std::string_view line) { return read_frame(Document::parse(line)); }
+
+WorkerFrame parse_answer(std::string_view text) {
+    const auto doc = Document::parse(text);
+    if (!doc) return Garbage{"not JSON: " + doc.error().what()};
+    dom::object answer;
+    if (doc->root().get(answer)) return Garbage{"not a JSON object"};
+    return read_answer(Json(*doc), Members(answer));
+}
 
 WorkerFrame parse_padded_worker_frame(std::string_view line) {
     return read_frame(Document::parse_padded(line));

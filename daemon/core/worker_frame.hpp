@@ -105,6 +105,10 @@ using WorkerFrame = std::variant<Garbage, Handshake, WorkerAnswer, WorkerFailure
 
 WorkerFrame parse_worker_frame(std::string_view line);
 
+/// The answer to the only event that was asked about, which may leave out its id: Garbage, WorkerAnswer or
+/// WorkerFailure.
+WorkerFrame parse_answer(std::string_view text);
+
 /// The same for a line followed by simdjson::SIMDJSON_PADDING readable bytes; saves a copy.
 WorkerFrame parse_padded_worker_frame(std::string_view line);
 

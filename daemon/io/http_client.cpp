@@ -22,9 +22,7 @@ using std::chrono::steady_clock;
 
 constexpr auto kAsResult = asio::as_tuple(asio::use_awaitable);
 
-constexpr std::size_t kMaxReply = std::size_t{64} << 20;  // a receiver answers with a few KiB
 constexpr std::uint32_t kMaxReplyHead = 64 << 10;
-constexpr auto kMaxIdle = std::chrono::minutes(1);  // servers close theirs after about that time
 
 bool closed_by_peer(const error_code& ec) {
     return ec == asio::error::eof || ec == http::error::end_of_stream ||
@@ -85,16 +83,17 @@ struct Exchanged {
 };
 
 Error no_reply(const error_code& ec, bool replied) {
+    if (ec == http::error::body_limit) return fail(Errc::body_too_large, "the reply is too long");
     if (!closed_by_peer(ec) && ec != http::error::partial_message) return fail(ec, "read reply");
     return fail(ec, replied ? "the reply was cut short" : "no reply came");
 }
 
 template <class Stream>
-asio::awaitable<Result<Exchanged>> read_reply(Stream& stream, bool& replied) {
+asio::awaitable<Result<Exchanged>> read_reply(Stream& stream, bool& replied, std::size_t max_reply) {
     boost::beast::flat_buffer buffer;
     for (;;) {
         http::response_parser<http::string_body> parser;
-        parser.body_limit(kMaxReply);
+        parser.body_limit(max_reply);
         parser.header_limit(kMaxReplyHead);
         const auto [ec, size] = co_await http::async_read(stream, buffer, parser, kAsResult);
         replied = replied || size > 0 || buffer.size() > 0;
@@ -109,13 +108,13 @@ asio::awaitable<Result<Exchanged>> read_reply(Stream& stream, bool& replied) {
 
 template <class Stream>
 asio::awaitable<Result<Exchanged>> exchange(Stream& stream, HttpConnection& connection, std::string_view head,
-                                            std::string_view body) {
+                                            std::string_view body, std::size_t max_reply) {
     connection.replied = false;
     connection.sent = true;  // until it is known that it was not
     const std::array<asio::const_buffer, 2> wire{asio::buffer(head), asio::buffer(body)};
     const auto [write_error, written] = co_await asio::async_write(stream, wire, kAsResult);
     connection.sent = !write_error || written > 0;
-    auto done = co_await read_reply(stream, connection.replied);
+    auto done = co_await read_reply(stream, connection.replied, max_reply);
     if (!write_error) co_return done;
     // Cut off while writing: a receiver that refuses a body early may have said so before it closed.
     if (!done) co_return fail(write_error, "send request");
@@ -125,8 +124,8 @@ asio::awaitable<Result<Exchanged>> exchange(Stream& stream, HttpConnection& conn
 
 // Not a coroutine, so that the lambda may be written in place.
 asio::awaitable<Result<Exchanged>> exchange(HttpConnection& connection, std::string_view head,
-                                            std::string_view body) {
-    return std::visit([&](auto& stream) { return exchange(stream, connection, head, body); },
+                                            std::string_view body, std::size_t max_reply) {
+    return std::visit([&](auto& stream) { return exchange(stream, connection, head, body, max_reply); },
                       connection.stream);
 }
 
@@ -149,7 +148,7 @@ struct HttpClient::Impl {
 
     // The one used last, if it is still good.
     std::unique_ptr<HttpConnection> take_idle() {
-        const auto old = steady_clock::now() - kMaxIdle;
+        const auto old = steady_clock::now() - settings.max_idle;
         while (!idle.empty() && idle.front()->idle_since < old) idle.pop_front();
         while (!idle.empty()) {
             auto connection = std::move(idle.back());
@@ -161,6 +160,7 @@ struct HttpClient::Impl {
 
     void keep(std::unique_ptr<HttpConnection> connection) {
         connection->idle_since = steady_clock::now();
+        if (settings.max_age && connection->idle_since - connection->opened > *settings.max_age) return;
         idle.push_back(std::move(connection));
     }
 
@@ -170,7 +170,10 @@ struct HttpClient::Impl {
         return std::move(done->reply);
     }
 
-    Deadline deadline() const { return steady_clock::now() + settings.timeout; }
+    Deadline deadline(std::optional<Deadline> until = std::nullopt) const {
+        const Deadline usual = steady_clock::now() + settings.timeout;
+        return until ? std::min(*until, usual) : usual;
+    }
 
     asio::awaitable<Result<std::unique_ptr<HttpConnection>>> open(std::optional<Deadline> send_by);
     asio::awaitable<Result<>> keep_one();
@@ -201,7 +204,7 @@ asio::awaitable<Result<Exchanged>> HttpClient::Impl::exchange_on(HttpConnection&
     if (request.send_by && steady_clock::now() >= *request.send_by)
         co_return fail(Errc::deadline_exceeded, "send request: deadline exceeded");
     if (sent) *sent = true;  // also if this is cancelled from here on
-    auto done = co_await exchange(connection, head, request.body);
+    auto done = co_await exchange(connection, head, request.body, settings.max_reply);
     if (sent) *sent = connection.sent;
     co_return done;
 }
@@ -211,7 +214,8 @@ asio::awaitable<Result<HttpClient::Reply>> HttpClient::Impl::send(Request reques
     if (auto kept = take_idle()) {
         auto done = co_await exchange_on(*kept, head, request, sent);
         const bool was_stale = !done && !kept->replied && closed_by_peer(done.error().code());
-        const bool again = was_stale && (!kept->sent || is_idempotent(request.method));
+        const bool harmless = request.may_repeat || is_idempotent(request.method);
+        const bool again = was_stale && (!kept->sent || harmless);
         if (!again) co_return finish(std::move(kept), std::move(done));
     }
     CO_TRY(auto fresh, co_await open(request.send_by));
@@ -224,7 +228,8 @@ HttpClient::HttpClient(HttpClient&&) noexcept = default;
 HttpClient::~HttpClient() = default;
 
 Result<HttpClient> HttpClient::make(asio::any_io_executor executor, Url url, Settings settings) {
-    TRY(auto connector, HttpConnector::make(std::move(executor), std::move(url), settings.ca_file));
+    TRY(auto connector,
+        HttpConnector::make(std::move(executor), std::move(url), settings.ca_file, settings.use_proxy));
     return HttpClient(std::unique_ptr<Impl>(new Impl{std::move(connector), std::move(settings), {}}));
 }
 
@@ -234,7 +239,8 @@ asio::awaitable<Result<>> HttpClient::connect() {
 
 asio::awaitable<Result<HttpClient::Reply>> HttpClient::send(Request request, bool* sent) {
     if (sent) *sent = false;
-    return with_deadline(impl_->deadline(), impl_->send(std::move(request), sent));
+    const Deadline deadline = impl_->deadline(request.until);
+    return with_deadline(deadline, impl_->send(std::move(request), sent));
 }
 
 }  // namespace hookswitch

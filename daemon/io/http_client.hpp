@@ -1,12 +1,13 @@
 #pragma once
 
 // An HTTP/1.1 client for requests to one place: http://, https:// (TLS 1.2 or later; certificates are
-// always checked) or a Unix socket. Proxies are used as the environment says (core/http_proxy.hpp).
+// always checked) or a Unix socket. Proxies are used as the environment says (core/http_proxy.hpp), unless
+// they are not wanted.
 //
 // Connections are kept and used again, unless the peer has closed them in the meantime. If it closes one
 // just when it is used again, before it said a word, the request may or may not have been carried out: it
-// is sent once more if that does no harm (GET, PUT, DELETE; RFC 9110, 9.2.2) or if nothing of it was
-// sent. A request is never repeated for any other reason.
+// is sent once more if that does no harm (GET, PUT, DELETE; RFC 9110, 9.2.2, or the caller says so) or if
+// nothing of it was sent. A request is never repeated for any other reason.
 
 #include "daemon/core/result.hpp"
 #include "daemon/core/url.hpp"
@@ -15,6 +16,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -27,6 +29,9 @@ namespace hookswitch {
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
+/// Whether `file` holds certificate authorities for HttpClient::Settings::ca_file.
+Result<> check_ca_file(const std::filesystem::path& file);
+
 /// Whether a request with this method may be carried out twice.
 bool is_idempotent(std::string_view method);
 
@@ -37,6 +42,12 @@ public:
         std::chrono::milliseconds timeout{30'000};  // of one request, connecting included
         // Of name, TCP, proxy and TLS; none: only the other one counts.
         std::optional<std::chrono::milliseconds> connect_timeout = std::nullopt;
+        std::size_t max_reply = std::size_t{64} << 20;  // bytes of a body
+        bool use_proxy = true;                          // if the environment names one
+        // Servers close idle connections after a time of their own, many after about a minute.
+        std::chrono::milliseconds max_idle{60'000};
+        // A connection is used no longer, so that a name's new address is noticed; none: as long as it lives.
+        std::optional<std::chrono::milliseconds> max_age = std::nullopt;
     };
 
     struct Request {
@@ -46,6 +57,9 @@ public:
         std::string method = "POST";  // not HEAD, whose answers have a length but no body
         // If it has not been sent by then, it is not sent: Errc::deadline_exceeded.
         std::optional<std::chrono::steady_clock::time_point> send_by = std::nullopt;
+        // When nobody waits for the reply any more; besides the settings' timeout.
+        std::optional<std::chrono::steady_clock::time_point> until = std::nullopt;
+        bool may_repeat = false;  // carrying it out twice does no harm, whatever its method
     };
 
     struct Reply {
@@ -70,8 +84,8 @@ public:
 
     /// Any number at once, each on a connection of its own. The client must outlive the call. `sent`, if
     /// given, tells afterwards whether the request may have arrived; it is for those who got no reply.
-    /// Errc::deadline_exceeded after a time limit; otherwise the code of the system, TLS or Beast. A
-    /// reply that was cut short is an error.
+    /// Errc::deadline_exceeded after a time limit, Errc::body_too_large for a reply over the limit; otherwise
+    /// the code of the system, TLS or Beast. A reply that was cut short is an error.
     boost::asio::awaitable<Result<Reply>> send(Request request, bool* sent = nullptr);
 
 private:

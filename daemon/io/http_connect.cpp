@@ -1,5 +1,7 @@
 #include "daemon/io/http_connect.hpp"
 
+#include "daemon/io/http_client.hpp"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -69,6 +71,11 @@ Result<> set_up(asio::ssl::context& tls, const std::filesystem::path& ca_file) {
 
 }  // namespace
 
+Result<> check_ca_file(const std::filesystem::path& file) {
+    asio::ssl::context tls(asio::ssl::context::tls_client);
+    return set_up(tls, file);
+}
+
 bool HttpConnection::is_quiet() {
     return std::visit(
         [](auto& connection) {
@@ -82,9 +89,12 @@ bool HttpConnection::is_quiet() {
 }
 
 Result<HttpConnector> HttpConnector::make(asio::any_io_executor executor, Url url,
-                                          const std::filesystem::path& ca_file) {
+                                          const std::filesystem::path& ca_file, bool use_proxy) {
     HttpConnector connector(std::move(executor), std::move(url));
-    TRY(connector.proxy_, proxy_for(connector.url_, [](const char* name) { return std::getenv(name); }));
+    const auto environment = [use_proxy](const char* name) {
+        return use_proxy ? std::getenv(name) : nullptr;
+    };
+    TRY(connector.proxy_, proxy_for(connector.url_, environment));
     if (connector.url_.scheme == Url::Scheme::https) {
         auto& tls = connector.tls_.emplace(asio::ssl::context::tls_client);
         if (auto ready = set_up(tls, ca_file); !ready) return ready.error();

@@ -29,6 +29,7 @@ struct HttpConnection {
     std::variant<Plain, Tls> stream;
     bool sent = false;     // at least a part of the current request may have arrived
     bool replied = false;  // at least one byte came back for it
+    std::chrono::steady_clock::time_point opened = std::chrono::steady_clock::now();
     std::chrono::steady_clock::time_point idle_since{};
 
     /// Between two requests: neither its end nor anything else has come from the peer.
@@ -39,7 +40,7 @@ class HttpConnector {
 public:
     /// Fails if ca_file cannot be read, or the environment names a proxy that cannot be used.
     static Result<HttpConnector> make(boost::asio::any_io_executor executor, Url url,
-                                      const std::filesystem::path& ca_file);
+                                      const std::filesystem::path& ca_file, bool use_proxy);
 
     /// Reacts to cancellation at once, also while a name is looked up.
     boost::asio::awaitable<Result<std::unique_ptr<HttpConnection>>> open();

@@ -27,13 +27,14 @@ Result<StoredTold> read_event(const sqlite::Statement& row) {
     event.source = row.text(3);
     event.dialect = row.text(4);
     event.call = row.text(5);
+    event.head = row.text(9);
     const auto encoding = static_cast<Encoding>(row.integer(7));
     TRY(event.body, decompress(row.text(8), encoding, static_cast<std::size_t>(row.integer(6))));
     return event;
 }
 
 constexpr std::string_view kEvent =
-    "SELECT seq, id, received_at, source, dialect, call, size, encoding, body FROM event ";
+    "SELECT seq, id, received_at, source, dialect, call, size, encoding, body, head FROM event ";
 
 constexpr std::size_t kOlder = 1000;
 

@@ -24,7 +24,7 @@ namespace hookswitch {
 /// A told-only event out of the journal.
 struct StoredTold {
     std::int64_t seq = 0;
-    std::string id, source, dialect, call, body;
+    std::string id, source, dialect, call, head, body;
     Milliseconds received_at;
 };
 

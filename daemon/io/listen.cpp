@@ -12,7 +12,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
+#include <optional>
 
 namespace hookswitch {
 namespace {
@@ -53,6 +55,44 @@ Result<Listener> listen_on(asio::io_context& context, const Generic::endpoint& e
     return Listener{std::move(acceptor), name, {}};
 }
 
+// What systemd calls a listener that it keeps for us; its names have no colon.
+constexpr std::string_view kKeptPrefix = "listener-";
+
+std::string kept_name(const std::string& address) {
+    std::string name = std::string(kKeptPrefix) + address;
+    std::replace(name.begin(), name.end(), ':', '_');
+    return name;
+}
+
+bool is_kept(const systemd::PassedFd& passed) { return passed.name.starts_with(kKeptPrefix); }
+
+Result<Listener> adopt(asio::io_context& context, int fd, int family) {
+    asio::basic_socket_acceptor<Generic> acceptor(context);
+    error_code ec;
+    acceptor.assign(Generic(family, family == AF_UNIX ? 0 : IPPROTO_TCP), fd, ec);
+    if (ec) return fail(ec, "take socket from systemd");
+    std::string name = family == AF_UNIX ? "systemd:" + std::to_string(fd) : bound_name(acceptor);
+    return Listener{std::move(acceptor), std::move(name), {}};
+}
+
+// The listener that an earlier process of the service had at this endpoint.
+std::optional<Result<Listener>> kept_listener(asio::io_context& context, const tcp::endpoint& endpoint) {
+    for (const auto& passed : systemd::listen_fds())
+        if (passed.name == kept_name(name_of(endpoint)))
+            return adopt(context, passed.fd, endpoint.protocol().family());
+    return std::nullopt;
+}
+
+Result<Listener> listen_on(asio::io_context& context, const tcp::endpoint& endpoint,
+                           const std::string& name) {
+    auto kept = kept_listener(context, endpoint);
+    auto listener = kept ? *std::move(kept) : listen_on(context, Generic::endpoint(endpoint), name);
+    if (!listener) return listener;
+    listener->address = bound_name(listener->acceptor);
+    listener->keep = endpoint.port() != 0;
+    return listener;
+}
+
 Result<std::vector<Listener>> listen_tcp(asio::io_context& context, const std::string& listen) {
     const auto colon = listen.rfind(':');
     std::string host = listen.substr(0, colon);
@@ -64,7 +104,6 @@ Result<std::vector<Listener>> listen_tcp(asio::io_context& context, const std::s
     std::vector<Listener> listeners;
     for (const auto& entry : found) {
         TRY(auto listener, listen_on(context, entry.endpoint(), listen));
-        listener.address = bound_name(listener.acceptor);
         listeners.push_back(std::move(listener));
     }
     return listeners;
@@ -89,7 +128,7 @@ Result<std::vector<Listener>> listen_unix(asio::io_context& context, const std::
             return fail(error_code(EADDRINUSE, boost::system::system_category()), "listen on unix:" + path);
         unlink(path.c_str());
     }
-    TRY(auto listener, listen_on(context, endpoint, "unix:" + path));
+    TRY(auto listener, listen_on(context, Generic::endpoint(endpoint), "unix:" + path));
     if (chmod(path.c_str(), mode) != 0)
         return fail(error_code(errno, boost::system::system_category()), "chmod " + path);
     listener.unix_path = path;
@@ -100,17 +139,14 @@ Result<std::vector<Listener>> listen_unix(asio::io_context& context, const std::
 
 Result<std::vector<Listener>> listen_inherited(asio::io_context& context) {
     std::vector<Listener> listeners;
-    for (const int fd : systemd::listen_fds()) {
+    for (const auto& passed : systemd::listen_fds()) {
+        if (is_kept(passed)) continue;
         int family = 0;
         socklen_t size = sizeof family;
-        error_code ec;
-        if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0)
+        if (getsockopt(passed.fd, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0)
             return fail(error_code(errno, boost::system::system_category()), "take socket from systemd");
-        asio::basic_socket_acceptor<Generic> acceptor(context);
-        acceptor.assign(Generic(family, family == AF_UNIX ? 0 : IPPROTO_TCP), fd, ec);
-        if (ec) return fail(ec, "take socket from systemd");
-        std::string name = family == AF_UNIX ? "systemd:" + std::to_string(fd) : bound_name(acceptor);
-        listeners.push_back({std::move(acceptor), std::move(name), {}});
+        TRY(auto listener, adopt(context, passed.fd, family));
+        listeners.push_back(std::move(listener));
     }
     if (listeners.empty())
         return fail(Errc::invalid_config,
@@ -127,6 +163,20 @@ Result<std::vector<Listener>> open_listeners(asio::io_context& context, std::str
     if (listen.starts_with(kUnix))
         return listen_unix(context, std::string(listen.substr(kUnix.size())), unix_mode);
     return listen_tcp(context, std::string(listen));
+}
+
+void keep_across_restarts(std::vector<Listener>& listeners) {
+    std::vector<std::string> names;
+    for (Listener& listener : listeners) {
+        if (!listener.keep) continue;
+        names.push_back(kept_name(listener.address));
+        systemd::store_fd(listener.acceptor.native_handle(), names.back());
+    }
+    for (const auto& passed : systemd::listen_fds()) {
+        if (!is_kept(passed) || std::ranges::find(names, passed.name) != names.end()) continue;
+        ::close(passed.fd);
+        systemd::drop_stored_fd(passed.name);
+    }
 }
 
 void raise_descriptor_limit() {

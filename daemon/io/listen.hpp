@@ -23,6 +23,7 @@ struct Listener {
     boost::asio::basic_socket_acceptor<boost::asio::generic::stream_protocol> acceptor;
     std::string address;    // as it is, with the port the kernel chose: "127.0.0.1:40123"
     std::string unix_path;  // to be removed at the end; empty if it is not ours to remove
+    bool keep = false;      // TCP: it can be kept open across a restart
 };
 
 /// Opens what `listen` names; a host name with several addresses gives several. A stale Unix socket
@@ -31,6 +32,11 @@ struct Listener {
 /// directory's mode lets it.
 Result<std::vector<Listener>> open_listeners(boost::asio::io_context& context, std::string_view listen,
                                              mode_t unix_mode = 0666);
+
+/// Has systemd keep those that can be kept open while the service restarts: connections wait in their queues
+/// then, instead of being refused, and open_listeners() finds them again. Forgets those of an earlier process
+/// that are not among them any more.
+void keep_across_restarts(std::vector<Listener>& listeners);
 
 /// Every connection is a descriptor; the soft limit of 1024 is meant for programs that use select().
 void raise_descriptor_limit();

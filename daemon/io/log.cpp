@@ -1,5 +1,6 @@
 #include "daemon/io/log.hpp"
 
+#include "daemon/io/log_repeats.hpp"
 #include "daemon/io/log_sinks.hpp"
 
 #include <pthread.h>
@@ -27,6 +28,7 @@ std::atomic<bool> redacting{true};
 struct Output {
     Format format = Format::text;
     bool terminal = false;
+    bool bare = false;  // without time and level
     std::shared_ptr<spdlog::logger> logger;
 };
 
@@ -42,12 +44,12 @@ struct State {
     std::shared_mutex in_use;
     Output output;
 
+    Repeats repeats;
+    std::optional<Format> fixed_format;
     std::shared_ptr<Sink> sink = std::make_shared<LineSink>(STDERR_FILENO);
     std::shared_ptr<spdlog::details::thread_pool> thread;  // null: lines are written at once
 
-    State() {
-        publish({Format::text, ::isatty(STDERR_FILENO) != 0, std::make_shared<spdlog::logger>("", sink)});
-    }
+    State() { publish({Format::text, ::isatty(STDERR_FILENO) != 0, false, at_once(sink)}); }
 
     // Returns what was there before, which nobody uses any more.
     Output publish(Output next) {
@@ -93,6 +95,7 @@ const char* colour(Level level) {
 
 std::string line_for(const Output& output, Level level, std::string_view name,
                      std::span<const Field> fields) {
+    if (output.bare) return as_text(name, fields);
     if (output.format == Format::journald) return as_journal_entry(level, name, fields);
     std::timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
@@ -101,6 +104,37 @@ std::string line_for(const Output& output, Level level, std::string_view name,
         return fmt::format("{} {:<5} {}", utc_time(now), name_of(level), as_text(name, fields));
     return fmt::format("{} {}{:<5}\033[0m {}", local_clock(now), colour(level), name_of(level),
                        as_text(name, fields));
+}
+
+// Values with telephone numbers masked; what fields() gives is `all` itself if there are none.
+class Masked {
+public:
+    explicit Masked(std::span<const Field> all) : all_(all) {
+        if (!redacting.load(std::memory_order_relaxed)) return;
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            auto masked = all[i].quoted ? masked_numbers(all[i].value) : std::nullopt;
+            if (!masked) continue;
+            if (copy_.empty()) copy_.assign(all.begin(), all.end());
+            copy_[i].value = *std::move(masked);
+        }
+    }
+    std::span<const Field> fields() const { return copy_.empty() ? all_ : copy_; }
+
+private:
+    std::span<const Field> all_;
+    std::vector<Field> copy_;
+};
+
+void put(const Output& output, Level level, std::string_view name, std::span<const Field> fields) {
+    const Masked masked(fields);
+    const auto line = line_for(output, level, name, masked.fields());
+    output.logger->log(spdlog::level::info, spdlog::string_view_t(line));
+}
+
+// With the lock on in_use.
+void put_summaries(State& s, Repeats::Time now) {
+    for (const auto& repeated : s.repeats.take_due(now))
+        put(s.output, repeated.level, repeated.name, repeated.fields);
 }
 
 // Signals are the main thread's.
@@ -123,11 +157,13 @@ void start(const Settings& settings) {
     std::lock_guard lock(s.control);
     current_level = settings.level;
     redacting = settings.redact;
-    if (s.thread) return;
+    const Format format = resolved(s.fixed_format.value_or(settings.format), STDERR_FILENO);
+    if (s.thread && format == s.output.format) return;
 
-    Output output{resolved(settings.format, STDERR_FILENO), ::isatty(STDERR_FILENO) != 0, nullptr};
-    s.sink = sink_for(output.format);
-    s.thread = std::make_shared<spdlog::details::thread_pool>(kQueued, 1, on_thread_start);
+    Output output{format, ::isatty(STDERR_FILENO) != 0, false, nullptr};
+    const bool first = !s.thread;
+    const auto before = std::exchange(s.sink, sink_for(format));
+    if (first) s.thread = std::make_shared<spdlog::details::thread_pool>(kQueued, 1, on_thread_start);
     s.sink->attach(*s.thread, [output](std::size_t lines) {
         const Field field = kv("lines", lines);
         return line_for(output, Level::warn, "log.dropped", {&field, 1});
@@ -135,13 +171,31 @@ void start(const Settings& settings) {
     output.logger = std::make_shared<spdlog::async_logger>("", s.sink, s.thread,
                                                            spdlog::async_overflow_policy::overrun_oldest);
     s.publish(std::move(output));
+    if (!first) before->detach();  // what is still queued for it is written line by line
+}
+
+void fix_format(std::optional<Format> format) {
+    auto& s = state();
+    std::lock_guard lock(s.control);
+    s.fixed_format = format;
+}
+
+void capture(std::function<void(std::string_view line)> take) {
+    auto& s = state();
+    std::lock_guard lock(s.control);
+    current_level = Level::info;
+    s.publish({Format::text, false, true, at_once(std::make_shared<CaptureSink>(std::move(take)))});
 }
 
 void stop() {
     auto& s = state();
     std::lock_guard lock(s.control);
-    if (!s.thread) return;
-    const Output queued = s.publish({s.output.format, s.output.terminal, at_once(s.sink)});
+    if (std::shared_lock writing(s.in_use); s.thread) put_summaries(s, Repeats::Time::max());
+    if (!s.thread) {
+        if (s.output.bare) s.publish({Format::text, ::isatty(STDERR_FILENO) != 0, false, at_once(s.sink)});
+        return;
+    }
+    const Output queued = s.publish({s.output.format, s.output.terminal, false, at_once(s.sink)});
     s.sink->detach();
     s.thread.reset();  // writes out what is queued, through a logger that has to be there until then
 }
@@ -153,12 +207,27 @@ Field number(std::string_view key, std::string_view value) {
     return {key, hide ? masked_number(value) : std::string(value), true};
 }
 
+Field said(std::string_view key, std::string_view value) {
+    if (!redacting.load(std::memory_order_relaxed)) return kv(key, value);
+    return kv(key, fmt::format("({} bytes, kept out by log.redact)", value.size()));
+}
+
+void tick() {
+    auto& s = state();
+    const auto now = Repeats::Time::clock::now();
+    if (!s.repeats.is_due(now)) return;
+    std::shared_lock lock(s.in_use);
+    put_summaries(s, now);
+}
+
 void write(Level level, std::string_view name, std::span<const Field> fields) {
     if (!enabled(level)) return;
     auto& s = state();
+    const auto now = Repeats::Time::clock::now();
     std::shared_lock lock(s.in_use);
-    const auto line = line_for(s.output, level, name, fields);
-    s.output.logger->log(spdlog::level::info, spdlog::string_view_t(line));
+    if (s.repeats.is_due(now)) put_summaries(s, now);
+    if (level >= Level::warn && !s.repeats.pass(level, name, fields, now)) return;
+    put(s.output, level, name, fields);
 }
 
 }  // namespace hookswitch::log

@@ -7,7 +7,12 @@
 //
 // The name never contains a value, so it can be counted; values are quoted when they must be, so
 // text from the network cannot forge a line. A Secret does not convert to a value: it won't compile.
-// A telephone number goes through log::number, which hides it unless log.redact is off.
+// A telephone number goes through log::number, and what somebody said through log::said, which hide it
+// unless log.redact is off. Then, too, whatever looks like a telephone number is masked in every other value:
+// in call ids, in what handlers write and in error messages.
+//
+// Of warnings and errors that say the same, 30 are written in a minute, and then how many more there were:
+// the same name and reason, with `suppressed`.
 //
 // Before start() and after stop() lines are written at once, by whoever logs. Any thread may log.
 
@@ -17,6 +22,8 @@
 
 #include <cmath>
 #include <concepts>
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,6 +34,9 @@ namespace hookswitch::log {
 enum class Level { debug, info, warn, error };
 enum class Format { automatic, text, json, journald };
 
+/// "auto", "text", "json", "journald".
+std::optional<Format> format_named(std::string_view name);
+
 struct Settings {
     Level level = Level::info;
     Format format = Format::automatic;  // text on a terminal, journald under systemd, else json
@@ -36,14 +46,25 @@ struct Settings {
 };
 
 /// Applies the settings and moves writing to a thread of its own, behind a bounded queue that drops
-/// its oldest lines rather than hold up a call, and says so (log.dropped). A second call only changes
-/// level and redaction.
+/// its oldest lines rather than hold up a call, and says so (log.dropped). A second call changes the
+/// settings.
 void start(const Settings& settings);
+
+/// Whatever start() says from now on: the command line goes before the configuration. nullopt: as it says.
+void fix_format(std::optional<Format> format);
 
 /// Writes out what is queued and stops the thread. start() may be called again.
 void stop();
 
 bool enabled(Level level) noexcept;
+
+/// Says what was held back of lines that repeat, if their minute is over. To be called now and then; every
+/// line that is written does so too.
+void tick();
+
+/// For a command that tells of its log itself: lines, without time and level, go to
+/// `take` instead, at once, on the thread that writes them. Not after start(); undone by stop().
+void capture(std::function<void(std::string_view line)> take);
 
 template <class T>
 concept Loggable = std::convertible_to<const T&, std::string_view> || fmt::is_formattable<T>::value;
@@ -75,6 +96,12 @@ Field kv(std::string_view key, const T& value) {
 
 /// A telephone number: "+31*******78" while log.redact is on.
 Field number(std::string_view key, std::string_view value);
+
+/// What a person said or a handler answered: only its length while log.redact is on.
+Field said(std::string_view key, std::string_view value);
+
+/// The same text with every telephone number in it masked; nullopt: there is none.
+std::optional<std::string> masked_numbers(std::string_view text);
 
 /// "+31*******78": the first three and the last two characters, enough to tell calls apart.
 std::string masked_number(std::string_view value);

@@ -141,6 +141,14 @@ std::string_view name_of(Level level) {
     return "error";
 }
 
+std::optional<Format> format_named(std::string_view name) {
+    if (name == "auto") return Format::automatic;
+    if (name == "text") return Format::text;
+    if (name == "json") return Format::json;
+    if (name == "journald") return Format::journald;
+    return std::nullopt;
+}
+
 std::string as_text(std::string_view name, std::span<const Field> fields) {
     std::string line(name);
     for (const auto& field : fields) {
@@ -173,14 +181,6 @@ std::string as_journal_entry(Level level, std::string_view name, std::span<const
     append_journal_field(entry, "HOOKSWITCH_EVENT", name);
     for (const auto& field : fields) append_journal_field(entry, journal_key(field.key), field.value);
     return entry;
-}
-
-std::string masked_number(std::string_view value) {
-    constexpr std::size_t kShownFront = 3, kShownBack = 2, kLongest = 32;
-    if (value.size() <= kShownFront + kShownBack) return std::string(value.size(), '*');
-    const auto hidden = std::min(value.size(), kLongest) - kShownFront - kShownBack;
-    return std::string(value.substr(0, kShownFront)) + std::string(hidden, '*') +
-           std::string(value.substr(value.size() - kShownBack));
 }
 
 }  // namespace hookswitch::log

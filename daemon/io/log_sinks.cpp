@@ -52,7 +52,7 @@ void Sink::attach(spdlog::details::thread_pool& queue, std::function<std::string
     std::lock_guard lock(mutex_);
     queue_ = &queue;
     dropped_line_ = std::move(dropped_line);
-    dropped_ = 0;
+    dropped_ = queue.overrun_counter();
 }
 
 void Sink::detach() {

@@ -13,6 +13,7 @@
 #include <functional>
 #include <mutex>
 #include <string>
+#include <utility>
 
 namespace hookswitch::log {
 
@@ -54,6 +55,18 @@ private:
 
     int fd_;
     std::string lines_;
+};
+
+/// For log::capture().
+class CaptureSink : public Sink {
+public:
+    explicit CaptureSink(std::function<void(std::string_view)> take) : take_(std::move(take)) {}
+
+private:
+    void deliver(std::string_view line) override { take_(line); }
+    void flush_() override {}
+
+    std::function<void(std::string_view)> take_;
 };
 
 /// Takes what as_journal_entry made. An entry that journald does not take goes to `fallback_fd` as

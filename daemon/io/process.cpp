@@ -1,5 +1,7 @@
 #include "daemon/io/process.hpp"
 
+#include "daemon/io/confinement.hpp"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -10,6 +12,7 @@ extern "C" {  // glibc 2.36 forgot it
 #include <sys/pidfd.h>
 }
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <initializer_list>
@@ -108,14 +111,31 @@ bool is_about_the_daemon(std::string_view name) {
     return name == "NOTIFY_SOCKET" || name.starts_with("LISTEN_") || name.starts_with("WATCHDOG_");
 }
 
-std::vector<std::string> merged_environment(const std::map<std::string, std::string>& added) {
+// Only for those that are told where it is: by `inherit`, or in their `environment`.
+constexpr std::string_view kCredentials = "CREDENTIALS_DIRECTORY";
+
+bool every_program_needs(std::string_view name) {
+    constexpr std::array<std::string_view, 13> kNames{
+        "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ", "LANG",
+        // Of the service, by systemd.exec(5), but for the credentials.
+        "STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "RUNTIME_DIRECTORY",
+        "CONFIGURATION_DIRECTORY"};
+    return name.starts_with("LC_") || std::ranges::find(kNames, name) != kNames.end();
+}
+
+bool is_inherited(std::string_view name, const ProcessCommand& command) {
+    if (is_about_the_daemon(name) || command.environment.contains(std::string(name))) return false;
+    if (command.inherit && std::ranges::find(*command.inherit, name) != command.inherit->end()) return true;
+    return every_program_needs(name) || (!command.inherit && name != kCredentials);
+}
+
+std::vector<std::string> environment_of(const ProcessCommand& command) {
     std::vector<std::string> merged;
     for (char** entry = environ; entry && *entry; ++entry) {
         const std::string_view text(*entry);
-        const std::string name(text.substr(0, text.find('=')));
-        if (!added.contains(name) && !is_about_the_daemon(name)) merged.emplace_back(text);
+        if (is_inherited(text.substr(0, text.find('=')), command)) merged.emplace_back(text);
     }
-    for (const auto& [name, value] : added) merged.emplace_back(name).append("=").append(value);
+    for (const auto& [name, value] : command.environment) merged.emplace_back(name).append("=").append(value);
     return merged;
 }
 
@@ -140,10 +160,15 @@ Result<pid_t> start(const ProcessCommand& command, int in, int out, int err) {
     if (int code = settings.set_up(command.directory, in, out, err); code != 0)
         return fail(system_error(code), "start " + command.argv[0]);
     std::vector<std::string> argv = command.argv;
-    std::vector<std::string> environment = merged_environment(command.environment);
+    std::vector<std::string> environment = environment_of(command);
+    const bool has_credentials = std::ranges::any_of(
+        environment, [](std::string_view entry) { return entry.substr(0, entry.find('=')) == kCredentials; });
     pid_t pid = 0;
-    const int code = ::posix_spawnp(&pid, argv[0].c_str(), &settings.actions, &settings.attributes,
-                                    pointers(argv).data(), pointers(environment).data());
+    const auto spawn = [&] {
+        return ::posix_spawnp(&pid, argv[0].c_str(), &settings.actions, &settings.attributes,
+                              pointers(argv).data(), pointers(environment).data());
+    };
+    const int code = has_credentials ? spawn() : start_without_credentials(spawn);
     if (code != 0) return why_not_started(code, command);
     return pid;
 }

@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,12 @@ namespace hookswitch {
 struct ProcessCommand {
     std::vector<std::string> argv;    // argv[0] through PATH, or with a slash: relative to `directory`
     std::filesystem::path directory;  // empty: the daemon's own
-    /// Added to the daemon's own, without the variables in which the service manager talks to it.
+    /// Added to the daemon's own, without the variables in which the service manager talks to it. Only with
+    /// CREDENTIALS_DIRECTORY among them, here or in `inherit`, can it read the service's credentials.
     std::map<std::string, std::string> environment;
+    /// The names of those of the daemon's own that it gets, besides what every program needs: PATH, HOME,
+    /// the language, the time zone, the directories that the service manager made. nullopt: all.
+    std::optional<std::vector<std::string>> inherit = std::nullopt;
 };
 
 struct ExitStatus {

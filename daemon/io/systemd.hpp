@@ -1,6 +1,7 @@
 #pragma once
 
-// The two protocols that a service and systemd speak: sd_notify(3) and sd_listen_fds(3). A few
+// The two protocols that a service and systemd speak: sd_notify(3), with its descriptor store, and
+// sd_listen_fds(3). A few
 // lines over a socket and the environment, and so no library.
 
 #include "daemon/core/result.hpp"
@@ -22,7 +23,21 @@ void notify_reloading();
 /// How often the watchdog wants to hear from us: half of $WATCHDOG_USEC; nullopt: not at all.
 std::optional<std::chrono::microseconds> watchdog_interval();
 
-/// The listening sockets that systemd passed to this process, made close-on-exec. Empty: none.
-std::vector<int> listen_fds();
+/// A descriptor that systemd passed to this process, and what it calls it: the socket unit's name, or the
+/// name under which an earlier process of the service stored it.
+struct PassedFd {
+    int fd = -1;
+    std::string name;
+};
+
+/// All of them, made close-on-exec. Empty: none.
+std::vector<PassedFd> listen_fds();
+
+/// Gives systemd a copy of a descriptor to pass on to the service's next process; the unit has to have
+/// FileDescriptorStoreMax=. `name` has no colon. Does nothing without $NOTIFY_SOCKET.
+void store_fd(int fd, std::string_view name);
+
+/// Forgets what was stored under that name.
+void drop_stored_fd(std::string_view name);
 
 }  // namespace hookswitch::systemd

@@ -105,7 +105,7 @@ std::shared_ptr<const Destination> CallPlayer::Impl::destination(
     } else if (!usual) {
         return nullptr;
     }
-    if (secret) to.key = SigningKey(Secret(*secret));
+    if (secret) to.key = SigningKey(Secret(std::string(*secret)));
     return std::make_shared<const Destination>(std::move(to));
 }
 

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -28,19 +29,29 @@ class Got:
 
 
 class Receiver:
-    """Context manager. `answer(got)` gives the body (200), or (status, body), or HANG, or CLOSE."""
+    """Context manager. `answer(got)` gives the body (200), or (status, body), or HANG, or CLOSE.
 
-    def __init__(self, answer=lambda got: {}):
+    It listens on 127.0.0.1, or on the Unix socket `unix`; with TLS if given an ssl.SSLContext.
+    """
+
+    def __init__(self, answer=lambda got: {}, unix=None, tls=None):
         self.got = []
+        self.connections = 0
+        self._unix, self._tls = unix, tls
         self._answer = answer
         self._lock = threading.Lock()
         self._over = threading.Event()
 
     def __enter__(self):
-        receiver = self
+        receiver, unix, tls = self, self._unix, self._tls
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                with receiver._lock:
+                    receiver.connections += 1
+                super().setup()
 
             def do_POST(self):
                 raw = self.rfile.read(int(self.headers["Content-Length"]))
@@ -52,14 +63,26 @@ class Receiver:
         class Server(ThreadingHTTPServer):
             daemon_threads = True
             request_queue_size = 256
+            address_family = socket.AF_UNIX if unix else socket.AF_INET
+
+            def server_bind(self):  # HTTPServer's own wants a host and a port
+                self.socket.bind(self.server_address)
+                self.server_address = self.socket.getsockname()
+
+            def get_request(self):
+                accepted, address = super().get_request()
+                return (tls.wrap_socket(accepted, server_side=True) if tls else accepted), address
 
             def handle_error(self, *_):  # a simulator that has given up on an answer
                 pass
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = Server(str(unix) if unix else ("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        self.address = f"127.0.0.1:{self._server.server_port}"
-        self.url = f"http://{self.address}/webhook"
+        if unix:
+            self.url = f"unix:{unix}:/webhook"
+        else:
+            self.address = f"127.0.0.1:{self._server.server_address[1]}"
+            self.url = f"http{'s' if tls else ''}://{self.address}/webhook"
         return self
 
     def __exit__(self, *_):

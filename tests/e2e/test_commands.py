@@ -8,7 +8,7 @@ from pathlib import Path
 from deliveries import SECRET
 from support import config, reply, route, run, source, worker
 
-COMMANDS = ("serve", "check", "sign", "verify", "send", "replay", "events", "api")
+COMMANDS = ("serve", "check", "sign", "verify", "send", "replay", "events", "api", "doctor")
 GOOD = config(handlers=[reply("fixed", {"result": "ok"})], routes=[route("tool-calls", "fixed")])
 
 

@@ -22,6 +22,8 @@ class Unavailable(Exception):
 class PrivateSystemd:
     """A context manager. The files of its world are at path("/etc/...")."""
 
+    _below = ()  # the files of another system, to boot that
+
     def __enter__(self):
         if os.geteuid() != 0:
             raise Unavailable("needs root")
@@ -56,17 +58,22 @@ class PrivateSystemd:
         mounts.mkdir()
         notify = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         notify.bind(str(address))
-        namespaces = ["--pid", "--fork", "--kill-child", "--mount", "--cgroup", "--net", "--uts", "--ipc"]
-        # The shell puts itself into the cgroup, which then is the root of what unshare's child sees. Should
+        # The shell puts itself into the cgroup, which then is the root of what the new systemd sees. Should
         # this test be killed, all of it goes too.
-        enter = 'echo $$ >"$0/cgroup.procs" && exec setpriv --pdeathsig KILL unshare "$@"'
+        enter = 'echo $$ >"$0/cgroup.procs" && exec setpriv --pdeathsig "$@"'
+        command, environment = self._command(mounts, address)
         self._process = subprocess.Popen(
-            ["sh", "-c", enter, self._cgroup, *namespaces, BOOT, mounts, address],
+            ["sh", "-c", enter, self._cgroup, *command], env={**os.environ, **environment},
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         stack.callback(self._end)
         while b"READY=1" not in self._hear(notify).split(b"\n"):
             pass
         (self.pid,) = self._children()
+
+    def _command(self, mounts, address):
+        """The signal at which the starting program goes, it and its arguments; and its environment."""
+        namespaces = ["--pid", "--fork", "--kill-child", "--mount", "--cgroup", "--net", "--uts", "--ipc"]
+        return ["KILL", "unshare", *namespaces, BOOT, mounts, address, *self._below], {}
 
     def _hear(self, notify):
         """The next message of the systemd that starts."""
@@ -107,6 +114,11 @@ class PrivateSystemd:
             recent = self.run("journalctl", "--no-pager", "--output=cat", "--lines=40", check=False).stdout
             raise AssertionError(f"{' '.join(command)}: {done.returncode}\n{done.stdout}{done.stderr}\n{recent}")
         return done.stdout if check else done
+
+    def spawn(self, *command):
+        """A process inside that goes on; it goes with the systemd, at the latest."""
+        return subprocess.Popen([*self._inside(), *command], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def systemctl(self, *arguments, check=True):
         return self.run("systemctl", "--no-pager", *arguments, check=check)

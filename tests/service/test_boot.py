@@ -1,28 +1,17 @@
 """The shipped units, run by a real systemd: start, sandbox, reload, restart, crash, watchdog, stop."""
 
 import contextlib
-import shutil
 import socket
 import threading
 import unittest
 
+from installed import install
 from private_systemd import PrivateSystemd, Unavailable
-from proxies import ROOT  # and the path to the end-to-end tests' modules
+import proxies  # noqa: F401  the path to the end-to-end tests' modules
 
 from deliveries import SECRET, only_result, post, request, tool_calls
 from rawhttp import PATIENCE, Connection
-from support import BINARY, config, reply, route, source
-
-# What differs from the shipped unit: the private systemd has no machine around it to wait for, a test has no
-# ten seconds for the watchdog, and the leak sanitizer would have to trace its own process.
-DROP_IN = """
-[Unit]
-DefaultDependencies=no
-[Service]
-WatchdogSec=2s
-TimeoutAbortSec=1s
-Environment=ASAN_OPTIONS=detect_leaks=0
-"""
+from support import config, reply, route, source
 
 PYTHON_WORKER = """
 import os
@@ -78,32 +67,11 @@ class Boot(unittest.TestCase):
             cls.systemd = cls.enterClassContext(PrivateSystemd())
         except Unavailable as why:
             raise unittest.SkipTest(f"no systemd of our own: {why}") from None
-        cls.install()
+        install(cls.systemd, {"hookswitch.toml": configuration("first"), "probe.py": PYTHON_WORKER,
+                              "probe.mjs": NODE_WORKER})
         cls.systemd.systemctl("daemon-reload")
         cls.systemd.systemctl("start", "hookswitch.socket", "hookswitch.service")
         cls.address = f"unix:{cls.systemd.path('/run/hookswitch.sock')}"
-
-    @classmethod
-    def install(cls):
-        etc = cls.systemd.path("/etc/hookswitch")
-        etc.mkdir(mode=0o755, exist_ok=True)
-        shutil.copy(BINARY, cls.systemd.path("/usr/bin/hookswitch"))
-        for name in ("service", "socket"):
-            unit = f"hookswitch.{name}"
-            shutil.copy(ROOT / "systemd" / unit, cls.systemd.path(f"/etc/systemd/system/{unit}"))
-            drop_in = cls.systemd.path(f"/run/systemd/system/{unit}.d")
-            drop_in.mkdir()
-            (drop_in / "test.conf").write_text(DROP_IN if name == "service" else DROP_IN.partition("[Service]")[0])
-        for path, content, mode in (
-            ("webhook-secret", SECRET, 0o600),
-            ("hookswitch.toml", configuration("first"), 0o644),
-            ("probe.py", PYTHON_WORKER, 0o644),
-            ("probe.mjs", NODE_WORKER, 0o644),
-            ("hookswitch.py", (ROOT / "handlers/python/hookswitch.py").read_text(), 0o644),
-            ("hookswitch.mjs", (ROOT / "handlers/node/hookswitch.mjs").read_text(), 0o644),
-        ):
-            (etc / path).write_text(content)
-            (etc / path).chmod(mode)
 
     def configure(self, text):
         self.systemd.path("/etc/hookswitch/hookswitch.toml").write_text(text)
@@ -139,6 +107,12 @@ class Boot(unittest.TestCase):
         self.assertIn(b"CREDENTIALS_DIRECTORY=/run/credentials/hookswitch.service", environment)
         self.assertNotIn(SECRET.encode(), environment)
         self.assertNotIn(SECRET, self.systemd.journal("hookswitch"))
+
+    def test_the_doctor_is_content(self):
+        done = self.systemd.run("hookswitch", "doctor", "--url", "unix:/run/hookswitch.sock:/webhook", check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        for found in ("credentials of the service: looked at in /proc/", "python: starts, ", "node: starts, "):
+            self.assertIn(found, done.stdout)
 
     def test_reload_takes_the_new_configuration(self):
         self.addCleanup(self.restore)

@@ -51,7 +51,7 @@ class Unit(unittest.TestCase):
             ("KillMode", "mixed", "workers outlive SIGTERM until the drain is over"),
             ("OOMPolicy", "continue", "a killed worker is replaced, not the end of the service"),
             ("Restart", "on-failure", "a crash is not the end of the service"),
-            ("DynamicUser", "yes", "no user to set up"),
+            ("User", "hookswitch", "the one that hookswitch.sysusers makes"),
             ("StateDirectory", "hookswitch", "the one place to write to"),
             ("RuntimeDirectory", "hookswitch", "Unix sockets"),
             ("ConfigurationDirectory", "hookswitch", "where the configuration is"),
@@ -73,6 +73,10 @@ class Unit(unittest.TestCase):
         self.assertGreater(int(unit["Service.LimitNOFILE"][0]), max_connections + 1000)
         self.assertGreater(seconds("WatchdogSec"), 0)
         self.assertEqual(unit["Unit.StartLimitIntervalSec"], ["0"])
+
+    def test_not_configured_yet_is_no_error(self):
+        for path in (SERVICE, SOCKET):
+            self.assertEqual(directives(path)["Unit.ConditionPathExists"], ["/etc/hookswitch/webhook-secret"])
 
     def test_socket_outlives_the_service(self):
         listen = directives(SOCKET)["Socket.ListenStream"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import deadlines
 import durable
+import handler_kinds
 import idle_memory
 import instructions
 import prepare
@@ -23,6 +24,7 @@ from table import print_table, write_json
 THROUGHPUT = ["status", "report", "tool"]
 FIGURES = {  # name -> function(bench) -> Group; a new figure is a module with such a function and a line here
     "worker": worker_latency.measure,
+    "handlers": handler_kinds.measure,
     "memory": idle_memory.measure,
     "start": startup.measure,
     "instructions": instructions.measure,
@@ -44,8 +46,9 @@ NOTES = [
     "is at its default. hookswitch logs at warn unless a row says otherwise, nginx has access_log off, Node runs with",
     "NODE_ENV=production. Debian's webhook checks an HMAC of the body without a timestamp and waits for /bin/true.",
     "`busy`: share of its core that the process used; a server below its full core was not the bound.",
-    "Workers run on the server's core. Memory is that of the process, without the kernel's socket buffers; nginx",
-    "allocates its table of connections (some 0.4 KiB each) at its start, which the difference does not show.",
+    "Workers, programs and the services behind `http` share the server's core; `exec` starts a process for each event.",
+    "Memory is that of the process, without the kernel's socket buffers; nginx allocates its table of connections (some",
+    "0.4 KiB each) at its start, which the difference does not show.",
     "Journals are below build/, on the file system of the checkout. `millions` fills one of five million events there,",
     "once, and keeps it (a minute, 1 GiB).",
     "callgrind counts no kernel instructions and offers no SHA extensions: HMAC is dearer there than on the machine.",
@@ -65,6 +68,7 @@ class Size:
     callgrind_events: int = 4_000
     deadline_events: int = 2_000
     worker_seconds: float = 3
+    kind_seconds: float = 2
     durable_seconds: float = 60
     disk_events: int = 100_000
     many_events: int = 5_000_000
@@ -74,7 +78,7 @@ class Size:
 
 
 QUICK = Size(rounds=2, seconds=0.6, warmup=0.1, starts=5, idle_connections=2_000, callgrind_events=400,
-             deadline_events=400, worker_seconds=1, durable_seconds=3, disk_events=5_000, many_events=50_000, held_calls=3_000,
+             deadline_events=400, worker_seconds=1, kind_seconds=0.5, durable_seconds=3, disk_events=5_000, many_events=50_000, held_calls=3_000,
              live_calls=1_000, registry_calls=100_000)
 
 

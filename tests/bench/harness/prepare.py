@@ -66,6 +66,22 @@ def generator():
     return program
 
 
+def c_program(name):
+    """peers/NAME.c, compiled."""
+    return _compiled(BENCH / "peers" / f"{name}.c", WORK / name)
+
+
+def plugin():
+    """peers/plugin.c as a shared object."""
+    return _compiled(BENCH / "peers" / "plugin.c", WORK / "plugin.so",
+                     "-shared", "-fPIC", "-I", str(ROOT / "handlers" / "sdk"))
+
+
+def _compiled(source, result, *flags):
+    _run(["gcc", "-O2", "-Wall", "-Wextra", *flags, "-o", str(result), str(source)])
+    return result
+
+
 def express():
     """The directory whose node_modules has Express."""
     if not (WORK / "node_modules" / "express").exists():

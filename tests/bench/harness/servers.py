@@ -231,7 +231,7 @@ event = "tool-calls"
 tool = "by_reply"
 handler = "desk"
 {extra}""")
-        for helper in (BENCH / "peers").glob("*.py"):
+        for helper in (BENCH / "peers").glob("*_*.*"):  # workers and programs
             shutil.copy(helper, self.directory)
 
     def command(self):
@@ -240,12 +240,15 @@ handler = "desk"
 
 def worker_handler(name, script, tool, timeout="5s", **settings):
     """Configuration of a Python worker and of the route that leads a tool to it."""
+    return handler(name, tool, timeout, type="worker", command=["python3", script], **settings)
+
+
+def handler(name, tool, timeout="5s", **settings):
+    """Configuration of a handler and of the route that leads a tool to it."""
     more = "".join(f"{key} = {_toml(value)}\n" for key, value in settings.items())
     return f"""
 [[handler]]
 name = "{name}"
-type = "worker"
-command = ["python3", "{script}"]
 {more}
 [[route]]
 event = "tool-calls"

@@ -1,6 +1,9 @@
 """A worker that does nothing of its own accord: it shows the test every line and does what the test says.
 
-    puppet.py [--silent]      --silent: without the handshake
+    puppet.py [--silent|--once] [--stubborn]
+        --silent: without the handshake
+        --once: a program for one event: no handshake, and it does not end with its input
+        --stubborn: it does not end at SIGTERM, nor with its input
 """
 
 import json
@@ -46,13 +49,13 @@ def main():
     if "--stubborn" in sys.argv:
         signal.signal(signal.SIGTERM, lambda *_: None)
     link = Link()
-    if "--silent" not in sys.argv:
+    if not {"--silent", "--once"} & set(sys.argv):
         write(json.dumps({"hookswitch": 1}) + "\n")
     threading.Thread(target=obey, args=[link], daemon=True).start()
     for line in sys.stdin.buffer:
         link.tell(line=line.decode())
     link.tell(end_of_input=True)
-    if "--stubborn" in sys.argv:
+    if {"--once", "--stubborn"} & set(sys.argv):
         threading.Event().wait()
 
 
