@@ -2,11 +2,10 @@
 
 #include "daemon/config_sections.hpp"
 #include "daemon/core/address.hpp"
+#include "daemon/io/read_file.hpp"
+#include "daemon/io/secret_file.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -17,39 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct FileContent {
-    std::string text;
-    bool world_readable = false;
-};
-
-// Not a stream: those open directories, and read nothing from them without a word.
-Result<FileContent> read_file(const std::filesystem::path& file) {
-    constexpr std::size_t kMost = 16 << 20;  // for a configuration or a secret, more is a mix-up
-    const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    const auto failed = [&] {
-        return fail({errno, boost::system::system_category()}, "open " + file.string());
-    };
-    if (fd < 0) return failed();
-    struct Closer {
-        int fd;
-        ~Closer() { ::close(fd); }
-    } const closer{fd};
-
-    struct stat status {};
-    if (::fstat(fd, &status) != 0) return failed();
-    if (S_ISFIFO(status.st_mode))  // whose end may never come
-        return fail(Errc::invalid_config, "open " + file.string() + ": is a pipe, not a file");
-    FileContent content{{}, S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0};
-    char buffer[65536];
-    for (;;) {
-        const ssize_t n = ::read(fd, buffer, sizeof buffer);
-        if (n == 0) return content;
-        if (n < 0 && errno != EINTR) return failed();
-        if (n > 0) content.text.append(buffer, static_cast<std::size_t>(n));
-        if (content.text.size() > kMost)
-            return fail(Errc::invalid_config, "open " + file.string() + ": over 16 MiB");
-    }
-}
+constexpr std::size_t kMostText = 16 << 20;  // for a configuration, more is a mix-up
 
 // "127.0.0.1:8080" in the form that ServerSettings promises; nullopt if it is none.
 std::optional<std::string> read_endpoint(std::string_view text) {
@@ -127,6 +94,8 @@ void read_server(Table in, ServerSettings& out) {
     in.read_size("max_head", out.max_head, 1 << 10, 1 << 20);
     in.read_count("max_headers", out.max_headers, 8, 10'000);
     in.read_count("max_connections", out.max_connections, 1, 1'000'000);
+    in.read_size("max_body_memory", out.max_body_memory, 1 << 20, std::size_t{1} << 40);
+    in.read_count("failed_signatures", out.failed_signatures, 0, 1'000'000);
     in.read("request_timeout", out.request_timeout, 10ms, 10min);
     in.read("idle_timeout", out.idle_timeout, 10ms, 24h);
     in.read("drain_timeout", out.drain_timeout, 0ms, 1h);
@@ -154,31 +123,36 @@ std::optional<Secret> read_secret(Table& in, const Table::Item& item) {
     };
     const auto path = in.file().path(item.text);
     if (!path) return faulty(path.error().what());
-    auto content = read_file(*path);
-    if (!content) return faulty(content.error().what());
-    const Secret whole{std::move(content->text)};  // wiped, as the key is
-    Secret secret{std::string(without_newline(whole.reveal()))};
-    if (secret.reveal().empty()) return faulty(path->string() + " is empty");
-    if (content->world_readable)
-        in.warning(*item.node, item.key,
-                   path->string() + " can be read by every user of this machine; chmod 600 it");
-    return secret;
+    auto read = read_secret_file(*path);
+    if (!read) return faulty(read.error().what());
+    if (!read->exposure.empty())
+        in.warning(*item.node, item.key, path->string() + " " + read->exposure + "; chmod 600 it");
+    return std::move(read->secret);
 }
 
 namespace {
 
-void read_signature(Table& in, SignaturePolicy& out) {
-    std::chrono::milliseconds max_age = out.max_age;
-    in.read("max_age", max_age, 1s, 24h);
-    out.max_age = std::chrono::floor<std::chrono::seconds>(max_age);
-    if (out.max_age != max_age) in.mistake("max_age", "must be whole seconds: timestamps are");
+// What a secret is called in the metrics: its file, whose name an operator knows and which tells nothing of
+// what is in it. A second one of that name in the same source has its directory with it.
+std::string key_name(const std::string& file, const std::vector<std::string>& taken) {
+    std::string name = std::filesystem::path(file).filename();
+    return std::ranges::find(taken, name) == taken.end() ? name : file;
+}
 
-    in.read("insecure_no_signature", out.insecure_no_signature);
-    const auto files = in.items("secret_files");
-    for (const auto& item : files)
-        if (const auto secret = item.ok ? read_secret(in, item) : std::nullopt)
-            out.keys.emplace_back(*secret);
-    if (out.insecure_no_signature)
+void read_signature(Table& in, Source& out) {
+    SignaturePolicy& policy = out.signature;
+    std::chrono::milliseconds max_age = policy.max_age;
+    in.read("max_age", max_age, 1s, 24h);
+    policy.max_age = std::chrono::floor<std::chrono::seconds>(max_age);
+    if (policy.max_age != max_age) in.mistake("max_age", "must be whole seconds: timestamps are");
+
+    in.read("insecure_no_signature", policy.insecure_no_signature);
+    for (const auto& item : in.items("secret_files"))
+        if (const auto secret = item.ok ? read_secret(in, item) : std::nullopt) {
+            policy.keys.emplace_back(*secret);
+            out.key_names.push_back(key_name(item.text, out.key_names));
+        }
+    if (policy.insecure_no_signature)
         in.warning("insecure_no_signature",
                    "whoever can reach this path is believed, with any signature or none; for trials only");
     else if (!in.toml().contains("secret_files"))
@@ -205,7 +179,7 @@ Source read_source(Table in) {
                                        {"camel", Dialect::camel},
                                        {"snake", Dialect::snake},
                                        {"legacy", Dialect::legacy}});
-    read_signature(in, source.signature);
+    read_signature(in, source);
     in.finish();
     return source;
 }
@@ -252,7 +226,7 @@ Result<Config> parse_config(std::string_view text, const std::filesystem::path& 
 }
 
 Result<Config> load_config(const std::filesystem::path& file) {
-    auto content = read_file(file);
+    auto content = read_file(file, kMostText);
     if (!content) return std::move(content).error().in("load config");
     return parse_config(content->text, file);
 }

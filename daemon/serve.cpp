@@ -1,5 +1,6 @@
 #include "daemon/serve.hpp"
 
+#include "daemon/io/confinement.hpp"
 #include "daemon/io/listen.hpp"
 #include "daemon/io/log.hpp"
 #include "daemon/io/systemd.hpp"
@@ -85,6 +86,7 @@ private:
 }  // namespace
 
 int serve(const std::filesystem::path& file) {
+    keep_memory_private();
     auto config = load_config(file);
     if (!config) return fail_to_start("read configuration", config.error());
     std::signal(SIGPIPE, SIG_IGN);  // a worker that died is an error of write(), not ours to die of

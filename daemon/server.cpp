@@ -133,7 +133,7 @@ void Server::place(Shard& shard, Session::Socket socket) {
 void Server::start_session(Shard& shard, Session::Socket socket) {
     const std::size_t open = ++connections_;
     metrics_.accepted.add();
-    const bool refused = open > settings_.max_connections && !shard.evict_stranger();
+    const bool refused = open > settings_.max_connections && !make_room(shard);
     if (refused) metrics_.refused.add();
     if (refused && open > settings_.max_connections + kToldOff) {
         --connections_;
@@ -153,6 +153,17 @@ void Server::start_session(Shard& shard, Session::Socket socket) {
         shard.remove(*session);
     };
     asio::co_spawn(shard.context, session->run(), std::move(ended));
+}
+
+// For a connection to `shard`. Another shard's stranger goes a moment later.
+bool Server::make_room(Shard& shard) {
+    if (shard.evict_stranger()) return true;
+    for (const auto& other : shards_) {
+        if (!other->has_stranger()) continue;
+        asio::post(other->context, [s = other.get()] { s->evict_stranger(); });
+        return true;
+    }
+    return false;
 }
 
 // Runs `f(shard, finished)` on each shard; `done` on home after every `finished`.

@@ -66,6 +66,7 @@ private:
     void place(Shard& shard, Session::Socket socket);
     void start_session(Shard& shard, Session::Socket socket);
     Shard& next_shard();
+    bool make_room(Shard& shard);
     template <class F>
     void on_every_shard(F f, std::function<void()> done);
 

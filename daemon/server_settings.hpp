@@ -20,7 +20,7 @@ struct ServerSettings {
     std::size_t max_head = 16u << 10;                   // bytes of request line and header fields; above: 431
     std::size_t max_headers = 100;                      // header fields; above: 431
     std::size_t max_connections = 10'000;               // above: 503 and closed
-    std::size_t max_body_memory = 256u << 20;           // bytes of large bodies on their way; see BodyMemory
+    std::size_t max_body_memory = 256u << 20;           // bytes of bodies over 64 KiB on their way; above: 503
     std::size_t failed_signatures = 20;                 // a minute and client address; 0: any number
     std::chrono::milliseconds request_timeout{10'000};  // from the first byte to the last of one request
     std::chrono::milliseconds idle_timeout{75'000};     // between requests; as nginx's keepalive_timeout

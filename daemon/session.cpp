@@ -38,9 +38,10 @@ Session::Session(Shard& shard, Socket socket, Dispatcher& dispatcher, bool refus
     error_code no_peer, ignored;
     const auto endpoint = socket_.remote_endpoint(no_peer);
     if (!no_peer) peer_ = Address::from(*endpoint.data());
-    known_ =
-        !peer_ || is_trusted(*peer_) || shard_.senders.standing(*peer_, filled_) == Senders::Standing::proven;
-    // A socket that died in the accept queue shows itself at the first read.
+    // Reset in the accept queue: what can still be read of it has no sender.
+    aborted_ = no_peer.failed();
+    proxied_ = !peer_ || is_trusted(*peer_);
+    known_ = proxied_ || shard_.senders.standing(*peer_, filled_) == Senders::Standing::proven;
     socket_.non_blocking(true, ignored);
 }
 
@@ -138,9 +139,8 @@ asio::awaitable<Session::Next> Session::answer(Request& request) {
 
 asio::awaitable<Session::Next> Session::answer_probe(const Request& request) {
     const RequestHead& head = request.head;
-    const bool trusted = !peer_ || is_trusted(*peer_);
     const std::string seen = probe_reply(
-        {peer_, request.client, trusted, head.x_forwarded_for, head.forwarded, request.source->name});
+        {peer_, request.client, proxied_, head.x_forwarded_for, head.forwarded, request.source->name});
     HttpReply reply;
     reply.body = seen;
     count(request, reply.status);

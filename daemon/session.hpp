@@ -39,7 +39,11 @@ public:
     void drain(Clock::time_point idle_until);
     void abort();
 
-    std::size_t held = 0;  // bytes of memory for large bodies; the shard's
+    /// Whoever sends on it now has proved itself: nobody is to make room for others.
+    bool known() const { return known_; }
+    bool refused() const { return refused_; }
+
+    std::size_t held = 0;  // bytes of memory for bodies; the shard's
 
 private:
     enum class Phase { idle, reading, working, writing, lingering };
@@ -69,6 +73,7 @@ private:
     boost::asio::awaitable<Next> serve_one();
     boost::asio::awaitable<Result<>> read_head(Request& request);
     boost::asio::awaitable<Result<>> read_body(Request& request);
+    boost::asio::awaitable<Result<>> fill_up_to(std::size_t total);
     boost::asio::awaitable<Result<>> read_chunks(Request& request, std::size_t head_size);
     boost::asio::awaitable<Result<>> fill();
     Result<> grow(std::size_t most);
@@ -104,8 +109,9 @@ private:
     Dispatcher& dispatcher_;
     const bool refused_;
     std::optional<Address> peer_;  // of the socket; nullopt: a Unix socket's
-    bool known_;                   // a signature has held here or, lately, elsewhere; or it is our proxy
-    bool bulky_ = false;           // the body on its way is a large one
+    bool proxied_;                 // who sends is told by the request, or it is one of this machine
+    bool known_;  // a signature of the sender has held, here or lately elsewhere; or it may yet be told
+    bool bulky_ = false;  // the body on its way is a large one
 
     Phase phase_ = Phase::idle;
     Clock::time_point expires_ = Clock::time_point::max();

@@ -34,6 +34,7 @@ Error closed() { return fail(Errc::connection_closed, "the peer closed the conne
 asio::awaitable<bool> Session::await_request() {
     bool here = size_ > 0;
     bulky_ = false;
+    known_ = known_ || proxied_;  // the next request may be another client's
     if (here && known_) {
         co_await give_way();
     } else if (here) {
@@ -141,6 +142,9 @@ asio::awaitable<Result<>> Session::fill() {
     error_code ec;
     std::size_t n = socket_.read_some(space, ec);
     while (patient && ec == asio::error::would_block) {
+        // A stranger who lets us wait for the rest holds what there is of it.
+        const std::size_t holds = std::max(held, buffer_.capacity);
+        if (!known_ && !shard_.hold(*this, holds)) co_return no_memory();
         std::tie(ec) = co_await socket_.async_wait(Socket::wait_read, kAwait);
         if (ec) break;
         co_await shard_.turns.take();
@@ -184,24 +188,30 @@ asio::awaitable<Result<>> Session::read_body(Request& request) {
     if (request.head.chunked) co_return co_await read_chunks(request, head_size);
     const std::size_t length = request.head.content_length.value_or(0);
     const std::size_t total = head_size + length;
-    const std::size_t most = total + simdjson::SIMDJSON_PADDING;
-    bulky_ = most > BufferPool::kUsual;
+    bulky_ = total + simdjson::SIMDJSON_PADDING > BufferPool::kUsual;
     if (size_ < total) {
         if (auto r = co_await send_continue(request); !r) co_return r.error();
         const char* const before = buffer_.data.get();
-        while (size_ < total) {
-            const bool full = size_ + simdjson::SIMDJSON_PADDING == buffer_.capacity;
-            if (auto r = full ? grow(most) : Result<>(); !r) co_return r.error();
-            if (auto r = co_await fill(); !r) co_return r.error();
-        }
-        if (buffer_.data.get() != before) {  // the head moved with its buffer; its views must follow
-            const HeadLimits limits{shard_.settings.max_head, shard_.settings.max_headers};
+        const auto filled_up = co_await fill_up_to(total);
+        // Here or not: a head that moved with its buffer has views that must follow.
+        const HeadLimits limits{shard_.settings.max_head, shard_.settings.max_headers};
+        if (buffer_.data.get() != before) {
             CO_TRY(request.head, parse_head(buffered().substr(0, head_size), limits));
         }
+        if (!filled_up) co_return filled_up.error();
     }
     request.body = buffered().substr(head_size, length);
     request.size = total;
     request.whole = true;
+    co_return Result<>();
+}
+
+asio::awaitable<Result<>> Session::fill_up_to(std::size_t total) {
+    while (size_ < total) {
+        const bool full = size_ + simdjson::SIMDJSON_PADDING == buffer_.capacity;
+        if (auto r = full ? grow(total + simdjson::SIMDJSON_PADDING) : Result<>(); !r) co_return r.error();
+        if (auto r = co_await fill(); !r) co_return r.error();
+    }
     co_return Result<>();
 }
 

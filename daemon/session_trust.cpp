@@ -34,6 +34,8 @@ std::string Session::peer(const Request& request) const {
 Result<> Session::admit(Request& request) {
     const SignaturePolicy& policy = request.source->signature;
     if (policy.insecure_no_signature) return {};
+    if (proxied_ && counts(request))
+        known_ = shard_.senders.standing(*request.client, filled_) == Senders::Standing::proven;
     if (limit(request)) return too_many_failed();
     const SignatureHeaders claims{request.head.signature, request.head.timestamp};
     auto plausible = check_claims(policy, claims, wall_);
@@ -56,7 +58,10 @@ asio::awaitable<Result<VerifiedBody>> Session::prove(Request& request) {
     if (!open && limit(request)) co_return too_many_failed();
     const SignatureHeaders claims{request.head.signature, request.head.timestamp};
     Verification verification(request.source->signature, claims, request.body, wall_);
-    while (!verification.advance(kHashedAtOnce)) co_await shard_.turns.take();
+    while (!verification.advance(kHashedAtOnce)) {
+        co_await shard_.turns.take();
+        if (aborted_) co_return fail(Errc::connection_closed, "closed to make room, or in a stop");
+    }
     auto verdict = verification.verdict();
     if (!verdict) has_failed(request);
     co_return verdict;

@@ -45,23 +45,32 @@ Shard::Shard(const ServerSettings& s, Metrics& metrics, Senders& who)
 
 void Shard::add(Session& session) {
     sessions_.push_back(session);
-    strangers_.push_back(session);
+    if (!session.refused()) {
+        strangers_.push_back(session);
+        ++stranger_count_;
+    }
     ++count_;
     if (draining_) session.drain(Session::Clock::now() + kIdleInDrain);
 }
 
-void Shard::welcome(Session& session) { session.StrangerHook::unlink(); }
+void Shard::welcome(Session& session) { no_stranger(session); }
+
+void Shard::no_stranger(Session& session) {
+    if (!session.StrangerHook::is_linked()) return;
+    session.StrangerHook::unlink();
+    --stranger_count_;
+}
 
 void Shard::remove(Session& session) {
     hold(session, 0);
     session.SessionHook::unlink();
-    session.StrangerHook::unlink();
+    no_stranger(session);
     if (--count_ == 0 && drained_) std::exchange(drained_, nullptr)();
 }
 
 void Shard::evict(Session& session) {
     hold(session, 0);
-    session.StrangerHook::unlink();
+    no_stranger(session);
     connections_.evicted.add();
     session.abort();
 }
@@ -75,7 +84,7 @@ bool Shard::evict_stranger() {
 Session* Shard::oldest_holder(const Session& other_than) {
     for (HolderHook& hook : holders_) {
         Session& session = session_of(hook);
-        if (&session != &other_than && session.StrangerHook::is_linked()) return &session;
+        if (&session != &other_than && !session.known()) return &session;
     }
     return nullptr;
 }

@@ -16,6 +16,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/intrusive/list.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -81,7 +82,8 @@ public:
 
     bool draining() const { return draining_; }
 
-    /// Every session is a stranger until welcome() or, if it goes, remove().
+    /// Every session is a stranger until welcome() or, if it goes, remove(); but one that is only told
+    /// that it is refused makes no room.
     void add(Session& session);
     void welcome(Session& session);
     void remove(Session& session);
@@ -89,8 +91,11 @@ public:
     /// Ends the oldest connection on which nothing signed has come. False: there is none.
     bool evict_stranger();
 
-    /// Memory for large bodies: lets `session` hold so many bytes, in all, if need be at the cost of the
-    /// strangers who hold theirs longest. False: there is not so much; what it held it holds.
+    /// Is there one? For other shards, whose thread it may be: the answer may be old.
+    bool has_stranger() const { return stranger_count_.load(std::memory_order_relaxed) > 0; }
+
+    /// Memory for bodies: lets `session` hold so many bytes, in all, if need be at the cost of the senders
+    /// not known who hold theirs longest. False: there is not so much; what it held it holds.
     bool hold(Session& session, std::size_t bytes);
 
     /// Looks for expired sessions four times a second: a coarse clock for all, instead of a timer
@@ -108,12 +113,14 @@ public:
 private:
     void tick();
     void evict(Session& session);
+    void no_stranger(Session& session);
     Session* oldest_holder(const Session& other_than);
 
     boost::asio::steady_timer timer_{context};
     SessionList<SessionHook> sessions_;
     SessionList<StrangerHook> strangers_;  // the oldest first
-    SessionList<HolderHook> holders_;      // who holds memory, the longest first
+    std::atomic<std::size_t> stranger_count_{0};
+    SessionList<HolderHook> holders_;  // who holds memory, the longest first
     std::size_t held_ = 0;
     const std::size_t may_be_held_;
     ConnectionMetrics& connections_;

@@ -71,10 +71,9 @@ Result<std::string> read_file(const std::filesystem::path& file, std::istream& i
 
 Result<Secret> read_secret_text(const std::filesystem::path& file, std::istream& in) {
     TRY(auto text, read_file(file, in));
-    const Secret read(std::move(text));
-    Secret secret{std::string(without_newline(read.reveal()))};
-    if (secret.reveal().empty()) return fail(Errc::invalid_config, file.string() + " is empty");
-    return secret;
+    text.resize(without_newline(text).size());
+    if (text.empty()) return fail(Errc::invalid_config, file.string() + " is empty");
+    return Secret(std::move(text));
 }
 
 Result<SigningKey> read_secret(const std::filesystem::path& file, std::istream& in) {

@@ -25,6 +25,7 @@ TEST_F(WorkerTest, GivesTheEventsOfADeadWorkerOnceMore) {
     ASSERT_TRUE(answered(killer));
     EXPECT_EQ(result(killer, "attempt"), "2");
     EXPECT_EQ(answer_to(tool_call("release"), "attempt"), "1");
+    ASSERT_TRUE(answered(held));
     EXPECT_EQ(result(held, "attempt"), "2");
     EXPECT_EQ(why(told), "the worker ended before it answered");  // its retries are counted elsewhere
 }

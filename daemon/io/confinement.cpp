@@ -76,7 +76,17 @@ int confine(const fs::path& hidden) {
     return ::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) == 0 ? 0 : errno;
 }
 
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool kTracesItself = true;
+#else
+constexpr bool kTracesItself = false;
+#endif
+
 }  // namespace
+
+void keep_memory_private() {
+    if (!kTracesItself || ::geteuid() == 0) ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
 
 int start_without_credentials(const std::function<int()>& start) {
     const char* directory = std::getenv("CREDENTIALS_DIRECTORY");

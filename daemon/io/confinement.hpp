@@ -1,6 +1,7 @@
 #pragma once
 
-// Keeps the service's credentials from the processes that it starts. They run as the same user, for which
+// Keeps the service's secrets inside it: its memory from core dumps and other processes, its credentials
+// from the processes that it starts. Those run as the same user, for which
 // systemd has made $CREDENTIALS_DIRECTORY readable; so file permissions cannot do it, Landlock can: a
 // process gives up access for itself and its children, without privileges. With it goes the sight of the
 // daemon's memory and environment in /proc.
@@ -8,6 +9,11 @@
 #include <functional>
 
 namespace hookswitch {
+
+/// No core dumps of this process, and no sight of its memory for others of its user. A program that it
+/// starts is as usual. (In a build with the leak sanitizer, which traces its own process, this is for root
+/// only.)
+void keep_memory_private();
 
 /// Calls `start`, which starts a process and returns 0 or an error number, on a thread of its own that
 /// cannot open files below $CREDENTIALS_DIRECTORY, nor can what it starts. Returns what `start` does, or

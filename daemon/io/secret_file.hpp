@@ -21,7 +21,7 @@ struct SecretFile {
 /// Fails for what is no file, is empty or has over 64 KiB; the system's code for what cannot be read.
 Result<SecretFile> read_secret_file(const std::filesystem::path& file);
 
-/// "every user of this machine can read it"; empty if only its owner, root and `gid`'s group can. To root
+/// "can be read by every user of this machine"; empty if only its owner, root and `gid`'s group can. To root
 /// only what concerns every user is told: whom it reads the file for is unknown to it.
 std::string exposure_of(const struct stat& file, uid_t uid, gid_t gid);
 

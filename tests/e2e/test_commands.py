@@ -79,12 +79,11 @@ class Check(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"nowhere.toml", done.stdout + done.stderr)
 
-    def test_what_comes_later_is_refused_by_name(self):
-        for text in (
-            *(GOOD + f'[[handler]]\nname = "later"\ntype = "{kind}"\n' for kind in ("exec", "http", "plugin")),
-        ):
-            with self.subTest(text):
-                self.assertIn("not in this version", self.faults(text))
+    def test_what_a_handler_cannot_do_without_is_named(self):
+        for kind, key in {"worker": "command", "exec": "command", "http": "url", "plugin": "library"}.items():
+            with self.subTest(kind):
+                text = GOOD + f'[[handler]]\nname = "bare"\ntype = "{kind}"\n'
+                self.assertRegex(self.faults(text), rf"handler\[\d\]\.{key}: missing")
 
     def test_names(self):
         for text, name in {

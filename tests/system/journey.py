@@ -292,6 +292,8 @@ class Journey:
         wrong += [f"sees process {pid} of somebody else" for pid in others]
         wrong += [f"has {name}" for name in seen["environment"] if name.startswith(("CREDENTIALS", "NOTIFY", "LISTEN"))]
         expect(not wrong, "a worker " + "; ".join(wrong))
+        memory = self.box.path(f"/proc/{self.main_pid()}/environ")  # root's: no core dump, nothing for the same user
+        expect_equal(memory.stat().st_uid, 0, "the owner of what /proc shows of the daemon")
         return (f"refused to a worker: {len(UNWRITABLE)} places to write, {len(UNREADABLE)} files to read, "
                 f"{len(seen['calls'])} system calls")
 
