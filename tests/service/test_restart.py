@@ -1,7 +1,7 @@
 """Reloads and restarts under load, with the shipped unit in a real systemd: every request gets a 2xx, and what was
 acknowledged reaches its handler. With socket activation, and on a plain TCP port behind the shipped nginx.
 
-HOOKSWITCH_RELOADS and HOOKSWITCH_RESTARTS say how many of each (tests/bench/run --only restarts: 20 and 5).
+HOOKSWITCH_RELOADS and HOOKSWITCH_RESTARTS say how many of each; the numbers are printed.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ from deliveries import event_body, request, tool_calls
 from rawhttp import PATIENCE, Connection
 from support import config, route, source, await_that
 
-RELOADS = int(os.environ.get("HOOKSWITCH_RELOADS", 4))
-RESTARTS = int(os.environ.get("HOOKSWITCH_RESTARTS", 2))
+RELOADS = int(os.environ.get("HOOKSWITCH_RELOADS", 20))
+RESTARTS = int(os.environ.get("HOOKSWITCH_RESTARTS", 5))
 CALLERS = 4
 # A machine at its limit is slow to answer, which is no failure here.
 BETWEEN_REQUESTS = 0.01
@@ -35,7 +35,7 @@ def look_up(event):
 @on("status-update")
 def note(event):
     with open("/var/lib/hookswitch/delivered", "a") as file:
-        file.write(event["call"]["id"] + "\\n")
+        file.write(event.call.id + "\\n")
 
 run()
 """
@@ -96,8 +96,11 @@ class Load:
                     self.failures.append(failure)
                 elif tell:
                     self.told.add(json.loads(body)["message"]["call"]["id"])
-            if not self._keep or not response or response.closes:
-                connection = connection and connection.close()
+            if connection and (not self._keep or not response or response.closes):
+                connection.close()
+                connection = None
+        if connection:
+            connection.close()
 
 
 class Restart(unittest.TestCase):
