@@ -38,8 +38,9 @@ Session::Session(Shard& shard, Socket socket, Dispatcher& dispatcher, bool refus
     error_code no_peer, ignored;
     const auto endpoint = socket_.remote_endpoint(no_peer);
     if (!no_peer) peer_ = Address::from(*endpoint.data());
-    // Reset in the accept queue: what can still be read of it has no sender.
-    aborted_ = no_peer.failed();
+    // Reset while it was in the accept queue, with a request in it perhaps: of nobody, so not to be taken
+    // for a proxy on a Unix socket.
+    if (no_peer && socket_.local_endpoint(ignored).data()->sa_family != AF_UNIX) peer_ = Address{};
     proxied_ = !peer_ || is_trusted(*peer_);
     known_ = proxied_ || shard_.senders.standing(*peer_, filled_) == Senders::Standing::proven;
     socket_.non_blocking(true, ignored);

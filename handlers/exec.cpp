@@ -16,7 +16,6 @@ namespace hookswitch {
 namespace {
 
 namespace asio = boost::asio;
-using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
 // Lines of standard error, of all processes of a handler together.
@@ -57,7 +56,7 @@ ExecHandler::ExecHandler(ExecSettings settings, asio::any_io_executor home, Hand
     : settings_(std::move(settings)),
       home_(std::move(home)),
       metrics_(metrics),
-      error_rate_(std::make_shared<Throttle>(kErrorLinesPerSecond, 1s)),
+      error_rate_(ErrorLines::at_most(kErrorLinesPerSecond)),
       answers_(settings_.name, metrics) {}
 
 void ExecHandler::open() {

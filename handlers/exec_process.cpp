@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <utility>
 
 namespace hookswitch {
@@ -17,12 +16,8 @@ using boost::asio::posix::descriptor_base;
 using boost::system::error_code;
 using log::kv;
 
-constexpr std::size_t kMaxErrorLine = 4096;
 constexpr std::size_t kRead = std::size_t{64} << 10;  // what a pipe holds
 constexpr auto kKillGrace = 1s;                       // between SIGTERM and SIGKILL
-constexpr int kErrorReadsAtEnd = 16;                  // what a pipe may be enlarged to
-
-bool try_again() { return errno == EAGAIN || errno == EINTR; }
 
 }  // namespace
 
@@ -43,8 +38,9 @@ ExecProcess::ExecProcess(Job job, std::unique_ptr<Process> process,
       pid_(process_->pid()),
       owner_(std::move(owner)),
       timer_(executor),
-      error_lines_(kMaxErrorLine),
-      error_rate_(std::move(error_rate)) {}
+      errors_("exec.stderr",
+              {kv("handler", job_.handler), kv("id", job_.id), kv("call", job_.call), kv("pid", pid_)},
+              std::move(error_rate)) {}
 
 void ExecProcess::begin() {
     after(job_.left, [this] {
@@ -74,7 +70,7 @@ void ExecProcess::send_input() {
     const std::string_view rest = std::string_view(job_.input).substr(sent_);
     const ssize_t n = ::write(process_->input.native_handle(), rest.data(), rest.size());
     if (n > 0) sent_ += static_cast<std::size_t>(n);
-    if (sent_ == job_.input.size() || (n < 0 && !try_again())) {
+    if (sent_ == job_.input.size() || (n < 0 && !try_again_later())) {
         process_->input.close();
         job_.input = {};
         return;
@@ -98,7 +94,7 @@ void ExecProcess::await_output() {
 ExecProcess::Got ExecProcess::read_output() {
     std::array<char, kRead> bytes;
     const ssize_t n = ::read(process_->output.native_handle(), bytes.data(), bytes.size());
-    if (n < 0 && try_again()) return Got::nothing;
+    if (n < 0 && try_again_later()) return Got::nothing;
     if (n <= 0) return Got::end;
     if (!killed_because_.empty()) return Got::bytes;
     output_.append(bytes.data(), static_cast<std::size_t>(n));
@@ -111,31 +107,9 @@ ExecProcess::Got ExecProcess::read_output() {
 void ExecProcess::await_errors() {
     process_->errors.async_wait(descriptor_base::wait_read, [self = shared_from_this()](error_code error) {
         if (error || !self->process_) return;
-        if (self->read_errors() != Got::end) self->await_errors();
+        const auto got = self->errors_.read(self->process_->errors.native_handle());
+        if (got != Got::end) self->await_errors();
     });
-}
-
-ExecProcess::Got ExecProcess::read_errors() {
-    std::array<char, kRead> bytes;
-    const ssize_t n = ::read(process_->errors.native_handle(), bytes.data(), bytes.size());
-    if (n < 0 && try_again()) return Got::nothing;
-    if (n <= 0) return Got::end;
-    error_lines_.feed({bytes.data(), static_cast<std::size_t>(n)},
-                      [this](std::string_view line) { log_error_line(line); });
-    return Got::bytes;
-}
-
-void ExecProcess::log_error_line(std::string_view line) {
-    if (line.empty()) return;
-    const auto held_back = error_rate_->pass(std::chrono::steady_clock::now());
-    if (!held_back) return;
-    if (*held_back > 0) log_suppressed(*held_back);
-    log::info("exec.stderr", kv("handler", job_.handler), kv("id", job_.id), kv("call", job_.call),
-              kv("pid", pid_), kv("line", line));
-}
-
-void ExecProcess::log_suppressed(std::size_t lines) {
-    log::warn("exec.stderr", kv("handler", job_.handler), kv("suppressed", lines));
 }
 
 // ---- its end
@@ -166,9 +140,7 @@ void ExecProcess::collect() {
     const ExitStatus status = process_->reap();
     // What it wrote before it ended is in the pipes. A child that has left its group may go on writing.
     while (killed_because_.empty() && read_output() == Got::bytes) continue;
-    for (int i = 0; i < kErrorReadsAtEnd && read_errors() == Got::bytes; ++i) continue;
-    error_lines_.finish([this](std::string_view line) { log_error_line(line); });
-    if (const auto lines = error_rate_->take_held_back(); lines > 0) log_suppressed(lines);
+    errors_.finish(process_->errors.native_handle());
 
     timer_.cancel();
     process_.reset();

@@ -6,10 +6,9 @@
 //
 // Its exit ends it, not the end of its output: a child of its own that holds the pipe open is not waited for.
 
-#include "daemon/core/backoff.hpp"
 #include "daemon/core/result.hpp"
-#include "daemon/core/worker_frame.hpp"
 #include "daemon/io/process.hpp"
+#include "handlers/error_lines.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -50,7 +49,7 @@ public:
     void abandon();
 
 private:
-    enum class Got { bytes, nothing, end };
+    using Got = ErrorLines::Got;
 
     ExecProcess(Job job, std::unique_ptr<Process> process, const boost::asio::any_io_executor& executor,
                 std::shared_ptr<Throttle> error_rate, Owner owner);
@@ -63,9 +62,6 @@ private:
     void await_output();
     Got read_output();
     void await_errors();
-    Got read_errors();
-    void log_error_line(std::string_view line);
-    void log_suppressed(std::size_t lines);
 
     void await_exit();
     void collect();
@@ -79,9 +75,7 @@ private:
     std::size_t sent_ = 0;             // of job_.input
     std::string output_;
     std::string killed_because_;  // empty: it was not
-
-    CutLines error_lines_;
-    std::shared_ptr<Throttle> error_rate_;
+    ErrorLines errors_;
 };
 
 }  // namespace hookswitch

@@ -7,8 +7,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
 #include <span>
 #include <utility>
 
@@ -22,7 +20,6 @@ using log::kv;
 
 constexpr std::size_t kMaxLine = std::size_t{4} << 20;  // twice the largest body, and then some
 constexpr std::size_t kMaxWorthless = 1000;             // lines in a row without an answer: killed
-constexpr std::size_t kMaxErrorLine = 4096;
 constexpr std::size_t kErrorLinesPerSecond = 100;
 constexpr std::size_t kShown = 80;  // bytes of a line that explain it
 constexpr auto kKillGrace = 1s;     // between SIGTERM and SIGKILL
@@ -30,8 +27,6 @@ constexpr auto kExitGrace = 100ms;  // a pipe ends a moment before its process d
 constexpr int kDrainRounds = 64;    // reads after the exit: as much as one answer may be long
 
 std::chrono::steady_clock::time_point now() { return std::chrono::steady_clock::now(); }
-
-bool try_again() { return errno == EAGAIN || errno == EINTR; }
 
 }  // namespace
 
@@ -55,8 +50,8 @@ WorkerProcess::WorkerProcess(std::shared_ptr<const WorkerSettings> settings, std
       timer_(executor),
       lines_(kMaxLine),
       complaints_(1, 1s),
-      error_lines_(kMaxErrorLine),
-      error_rate_(kErrorLinesPerSecond, 1s) {}
+      errors_("worker.stderr", {kv("handler", settings_->name), kv("pid", pid_)},
+              ErrorLines::at_most(kErrorLinesPerSecond)) {}
 
 void WorkerProcess::begin() {
     after(settings_->start_timeout, [this] {
@@ -98,7 +93,7 @@ void WorkerProcess::read_output() {
 WorkerProcess::Got WorkerProcess::read_lines() {
     const std::span<char> space = lines_.space();
     const ssize_t n = ::read(process_->output.native_handle(), space.data(), space.size());
-    if (n < 0 && try_again()) return Got::nothing;
+    if (n < 0 && try_again_later()) return Got::nothing;
     if (n <= 0) return Got::end;
     if (!listening()) return Got::bytes;  // nobody heeds it, but it shall not block on its way out
 
@@ -158,30 +153,10 @@ void WorkerProcess::complain(const WorkerFrame& frame, std::string_view line) {
 
 void WorkerProcess::await_errors() {
     process_->errors.async_wait(descriptor_base::wait_read, [self = shared_from_this()](error_code error) {
-        if (!error && self->phase_ != Phase::gone && self->read_errors() != Got::end) self->await_errors();
+        if (error || self->phase_ == Phase::gone) return;
+        const auto got = self->errors_.read(self->process_->errors.native_handle());
+        if (got != Got::end) self->await_errors();
     });
-}
-
-WorkerProcess::Got WorkerProcess::read_errors() {
-    std::array<char, 16384> bytes;
-    const ssize_t n = ::read(process_->errors.native_handle(), bytes.data(), bytes.size());
-    if (n < 0 && try_again()) return Got::nothing;
-    if (n <= 0) return Got::end;
-    error_lines_.feed({bytes.data(), static_cast<std::size_t>(n)},
-                      [this](std::string_view line) { log_error_line(line); });
-    return Got::bytes;
-}
-
-void WorkerProcess::log_error_line(std::string_view line) {
-    if (line.empty()) return;
-    const auto held_back = error_rate_.pass(now());
-    if (!held_back) return;
-    if (*held_back > 0) log_suppressed(*held_back);
-    log::info("worker.stderr", kv("handler", settings_->name), kv("pid", pid_), kv("line", line));
-}
-
-void WorkerProcess::log_suppressed(std::size_t lines) {
-    log::warn("worker.stderr", kv("handler", settings_->name), kv("pid", pid_), kv("suppressed", lines));
 }
 
 // ---- standard input: events
@@ -199,7 +174,7 @@ bool WorkerProcess::send(std::string_view line) {
 std::size_t WorkerProcess::write(std::string_view text) {
     const ssize_t n = ::write(process_->input.native_handle(), text.data(), text.size());
     if (n >= 0) return static_cast<std::size_t>(n);
-    if (!try_again()) {
+    if (!try_again_later()) {
         // It has most likely just exited; answers that it wrote before are still to be read.
         deaf_ = true;
         after(kExitGrace, [this] { kill("it closed its standard input"); });
@@ -268,9 +243,7 @@ void WorkerProcess::collect() {
     // What it wrote before it ended still counts.
     for (int i = 0; i < kDrainRounds && listening() && read_lines() == Got::bytes;) ++i;
     if (phase_ == Phase::gone) return;
-    for (int i = 0; i < kDrainRounds && read_errors() == Got::bytes;) ++i;
-    error_lines_.finish([this](std::string_view line) { log_error_line(line); });
-    if (const auto lines = error_rate_.take_held_back(); lines > 0) log_suppressed(lines);
+    errors_.finish(process_->errors.native_handle());
 
     phase_ = Phase::gone;
     timer_.cancel();

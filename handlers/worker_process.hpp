@@ -8,6 +8,7 @@
 #include "daemon/core/backoff.hpp"
 #include "daemon/core/worker_frame.hpp"
 #include "daemon/io/process.hpp"
+#include "handlers/error_lines.hpp"
 #include "handlers/worker.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -58,7 +59,7 @@ public:
 
 private:
     enum class Phase { starting, running, leaving, dying, gone };
-    enum class Got { bytes, nothing, end };
+    using Got = ErrorLines::Got;
 
     WorkerProcess(std::shared_ptr<const WorkerSettings> settings, std::unique_ptr<Process> process,
                   const boost::asio::any_io_executor& executor, Owner owner);
@@ -75,9 +76,6 @@ private:
     void complain(const WorkerFrame& frame, std::string_view line);
 
     void await_errors();
-    Got read_errors();
-    void log_error_line(std::string_view line);
-    void log_suppressed(std::size_t lines);
 
     std::size_t write(std::string_view text);
     void await_input();
@@ -106,8 +104,7 @@ private:
     std::string unsent_;
     std::size_t sent_ = 0;  // of unsent_
 
-    CutLines error_lines_;
-    Throttle error_rate_;
+    ErrorLines errors_;
 };
 
 }  // namespace hookswitch

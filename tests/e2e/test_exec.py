@@ -10,6 +10,7 @@ import unittest
 from admin import await_metric, scrape
 from control import Control
 from deliveries import Asking, event_body, only_result, post, tool_calls
+from dialects import assert_answers_in_every_dialect
 from rawhttp import PATIENCE
 from support import DURABLE, HERE, Daemon, await_that, config, reply, route, worker
 from worker_case import FALLBACK, alive
@@ -68,18 +69,7 @@ class Answers(ExecTest):
             *) echo '{"reply": {"assistant": {"first_message": "Hello"}}}' ;;
             esac"""
         self.start([shell("desk", script)], [route("*", "desk")])
-        keys = {
-            "camel": ("toolCallId", "firstMessage"),
-            "snake": ("tool_call_id", "first_message"),
-            "legacy": ("toolCallId", "firstMessage"),
-        }
-        for dialect, (id_key, message_key) in keys.items():
-            with self.subTest(dialect):
-                calls = tool_calls(("id_1", "one", {}), ("id_2", "two", {}), dialect=dialect)
-                results = post(self.daemon.tcp, calls).json()["results"]
-                self.assertEqual(results, [{id_key: "id_1", "result": "one"}, {id_key: "id_2", "result": "two"}])
-                said = post(self.daemon.tcp, event_body("assistant-request", dialect)).body.decode()
-                self.assertIn(f'"{message_key}":"Hello"', said.replace(" ", ""))
+        assert_answers_in_every_dialect(self, self.daemon.tcp)
 
     def test_what_the_program_gets(self):
         more = {"CRM_KEY": "key", "CREDENTIALS_DIRECTORY": "/nowhere", "STATE_DIRECTORY": "/tmp", "LC_TIME": "C"}

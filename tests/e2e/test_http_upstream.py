@@ -12,6 +12,7 @@ from pathlib import Path
 
 from admin import await_metric, scrape
 from deliveries import SECRET, Asking, event_body, only_result, post, request, tool_calls
+from dialects import assert_answers_in_every_dialect
 from rawhttp import PATIENCE, Connection
 from receiver import CLOSE, HANG, Receiver
 from support import DURABLE, HERE, Daemon, await_that, config, reply, route, run
@@ -86,25 +87,11 @@ class UpstreamTest(unittest.TestCase):
 
 
 class Answers(UpstreamTest):
-    def assert_serves(self):
-        keys = {
-            "camel": ("toolCallId", "firstMessage"),
-            "snake": ("tool_call_id", "first_message"),
-            "legacy": ("toolCallId", "firstMessage"),
-        }
-        for dialect, (id_key, message_key) in keys.items():
-            with self.subTest(dialect):
-                calls = tool_calls(("id_1", "one", {}), ("id_2", "two", {}), dialect=dialect)
-                results = post(self.daemon.tcp, calls).json()["results"]
-                self.assertEqual(results, [{id_key: "id_1", "result": "one"}, {id_key: "id_2", "result": "two"}])
-                said = post(self.daemon.tcp, event_body("assistant-request", dialect)).body.decode()
-                self.assertIn(f'"{message_key}":"Hello"', said.replace(" ", ""))
-
     def test_over_tcp_and_what_it_gets(self):
         receiver = self.receiver()
         self.start([service(receiver.url + "?key=1", secret_file="inner", headers_file="fields")],
                    files={"fields": "Authorization: Bearer t0ken\nX-Tenant: a\n"})
-        self.assert_serves()
+        assert_answers_in_every_dialect(self, self.daemon.tcp)
         body = tool_calls(("tool_1", "look", {"q": "é\n"}), call_id="call-1", dialect="snake")
         self.assertEqual(only_result(post(self.daemon.tcp, body)), "look")
         got = receiver.got[-1]
@@ -143,7 +130,7 @@ class Answers(UpstreamTest):
     def test_over_a_unix_socket(self):
         receiver = self.receiver(unix=self.directory() / "crm.sock")
         self.start([service(receiver.url)])
-        self.assert_serves()
+        assert_answers_in_every_dialect(self, self.daemon.tcp)
         self.assertEqual((receiver.got[0].path, receiver.got[0].headers["Host"]), ("/webhook", "localhost"))
 
     def test_over_tls(self):
@@ -158,7 +145,7 @@ class Answers(UpstreamTest):
         handlers = [service(receiver.url, ca_file=str(directory / "crt")), service(receiver.url, name="strict")]
         self.start(handlers, [route("tool-calls", "strict", tool="strict", fallback=FALLBACK),
                               route("tool-calls", "crm"), route("*", "crm")])
-        self.assert_serves()
+        assert_answers_in_every_dialect(self, self.daemon.tcp)
         self.assertLessEqual(receiver.connections, 2, "connections are kept")
         self.assertEqual(self.result("strict"), "fallback", "the system's authorities do not know it")
         self.assertIn("TLS handshake", self.daemon.wait_for("handler.failed", handler="strict")["why"])

@@ -5,25 +5,20 @@ HOOKSWITCH_RELOADS and HOOKSWITCH_RESTARTS say how many of each; the numbers are
 """
 
 import contextlib
-import json
 import os
 import ssl
-import threading
 import unittest
 
 from installed import install
 from private_systemd import PrivateSystemd, Unavailable
 from proxies import HOST, NGINX_MAIN, ROOT, certificate, replaced
 
-from deliveries import event_body, request, tool_calls
-from rawhttp import PATIENCE, Connection
-from support import config, route, source, await_that
+from load import Load
+from rawhttp import Connection
+from support import await_that, config, route, source
 
 RELOADS = int(os.environ.get("HOOKSWITCH_RELOADS", 20))
 RESTARTS = int(os.environ.get("HOOKSWITCH_RESTARTS", 5))
-CALLERS = 4
-# A machine at its limit is slow to answer, which is no failure here.
-BETWEEN_REQUESTS = 0.01
 
 WORKER = """
 from hookswitch import on, run, tool
@@ -58,51 +53,6 @@ class TlsOverUnix(Connection):
         self.socket = ssl.create_default_context(cafile=trusted).wrap_socket(self.socket, server_hostname=HOST)
 
 
-class Load:
-    """Callers that ask and tell all the time. `connect` makes a connection; one that is kept is asked again."""
-
-    def __init__(self, connect, keep):
-        self._connect, self._keep = connect, keep
-        self._enough = threading.Event()
-        self._lock = threading.Lock()
-        self.answers, self.failures, self.told = 0, [], set()
-        self._threads = [threading.Thread(target=self._run) for _ in range(CALLERS)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._enough.set()
-        for thread in self._threads:
-            thread.join(PATIENCE)
-
-    def _run(self):
-        connection, tell = None, False
-        while not self._enough.wait(BETWEEN_REQUESTS):
-            tell = not tell
-            body = event_body("status-update") if tell else tool_calls("look_up")
-            try:
-                connection = connection or self._connect()
-                connection.send(request(body))
-                response = connection.response(strict=False)
-                failure = None if response.status == 200 else repr(response)
-            except (OSError, AssertionError) as error:
-                failure, response = repr(error), None
-            with self._lock:
-                self.answers += 1
-                if failure:
-                    self.failures.append(failure)
-                elif tell:
-                    self.told.add(json.loads(body)["message"]["call"]["id"])
-            if connection and (not self._keep or not response or response.closes):
-                connection.close()
-                connection = None
-        if connection:
-            connection.close()
-
-
 class Restart(unittest.TestCase):
     def setUp(self):
         try:
@@ -129,15 +79,15 @@ class Restart(unittest.TestCase):
             for _ in range(RESTARTS):
                 self.systemd.systemctl("restart", "hookswitch")
             self.assertNotEqual(main_pid(), before)
-        self.assertEqual(load.failures, [], self.systemd.journal("hookswitch"))
-        await_that(lambda: load.told <= self.delivered(), "every acknowledged event to be delivered")
-        print(f"{RELOADS} reloads, {RESTARTS} restarts: {load.answers} requests, {len(load.failures)} failed, "
-              f"{len(load.told)} told and delivered")
+        self.assertEqual(load.failed, 0, dict(load.outcomes))
+        await_that(lambda: load.acknowledged <= self.delivered(), "every acknowledged event to be delivered")
+        print(f"{RELOADS} reloads, {RESTARTS} restarts: {load.total} requests, {load.failed} failed, "
+              f"{len(load.acknowledged)} told and delivered")
 
     def test_with_socket_activation(self):
         self.start("systemd", "hookswitch.socket", "hookswitch.service")
         address = f"unix:{self.systemd.path('/run/hookswitch.sock')}"
-        self.disturb(Load(lambda: Connection(address), keep=False))
+        self.disturb(Load(lambda: Connection(address), tool="look_up", result="found"))
 
     def test_on_a_tcp_port_behind_nginx(self):
         self.start("127.0.0.1:8080", "hookswitch.service")
@@ -158,7 +108,8 @@ class Restart(unittest.TestCase):
         self.addCleanup(process.wait)
         self.addCleanup(process.terminate)
         await_that((directory / "tls.sock").exists, "nginx")
-        self.disturb(Load(lambda: TlsOverUnix(directory / "tls.sock", directory / "cert.pem"), keep=True))
+        connect = lambda: TlsOverUnix(directory / "tls.sock", directory / "cert.pem")
+        self.disturb(Load(connect, tool="look_up", result="found", keep=True))
 
 
 if __name__ == "__main__":

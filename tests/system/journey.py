@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 
 import machine  # and the path to the end-to-end tests' modules
-from load import Load
 
 from deliveries import SECRET, event_body, only_result, post, tool_calls
+from load import Load
+from rawhttp import Connection
 from support import API_KEY, await_that, config, reply, route, source
 
 HERE = Path(__file__).resolve().parent
@@ -126,7 +127,7 @@ class Journey:
 
     def under_load(self, act):
         """Runs act() while calls come in; the load, of which no request failed."""
-        with Load(self.address) as load:
+        with Load(lambda: Connection(self.address), tool="fixed", result="as configured") as load:
             await_that(lambda: load.total > 50, "no load")
             act(load)
             after = load.total
@@ -136,7 +137,7 @@ class Journey:
 
     def without_failure(self, act):
         load = self.under_load(act)
-        expect_equal(load.failed, 0, f"failed requests {dict(load.statuses)}")
+        expect_equal(load.failed, 0, f"failed requests {dict(load.outcomes)}")
         return f"{load.total} requests, none failed"
 
     def reload(self):
