@@ -10,6 +10,8 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <malloc.h>
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -83,10 +85,15 @@ private:
     bool ended_ = false;
 };
 
+// Memory of large bodies goes back to the system with them: else a flood would raise glibc's threshold, and
+// what it took would be kept for ever.
+void give_memory_back() { mallopt(M_MMAP_THRESHOLD, 128 << 10); }
+
 }  // namespace
 
 int serve(const std::filesystem::path& file) {
     keep_memory_private();
+    give_memory_back();
     auto config = load_config(file);
     if (!config) return fail_to_start("read configuration", config.error());
     std::signal(SIGPIPE, SIG_IGN);  // a worker that died is an error of write(), not ours to die of

@@ -107,9 +107,8 @@ void Session::filled(std::size_t n) {
 
 void Session::reserve(std::size_t capacity) {
     if (buffer_.capacity >= capacity) return;
-    Buffer larger = capacity <= BufferPool::kUsual
-                        ? shard_.buffers.take()
-                        : Buffer{std::make_unique_for_overwrite<char[]>(capacity), capacity};
+    if (buffer_.capacity > BufferPool::kUsual) return buffer_.grow(capacity);
+    Buffer larger = capacity <= BufferPool::kUsual ? shard_.buffers.take() : Buffer::of(capacity);
     if (size_ > 0) std::memcpy(larger.data.get(), buffer_.data.get(), size_);
     shard_.buffers.give(std::exchange(buffer_, std::move(larger)));
 }

@@ -4,6 +4,7 @@
 #include "daemon/session.hpp"
 
 #include <algorithm>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -21,8 +22,22 @@ std::size_t share_of(const ServerSettings& settings) {
 
 }  // namespace
 
+Buffer Buffer::of(std::size_t capacity) {
+    Buffer buffer;
+    buffer.grow(capacity);
+    return buffer;
+}
+
+void Buffer::grow(std::size_t to) {
+    auto* const bytes = static_cast<char*>(std::realloc(data.get(), to));
+    if (!bytes) throw std::bad_alloc();
+    static_cast<void>(data.release());
+    data.reset(bytes);
+    capacity = to;
+}
+
 Buffer BufferPool::take() {
-    if (free_.empty()) return {std::make_unique_for_overwrite<char[]>(kUsual), kUsual};
+    if (free_.empty()) return Buffer::of(kUsual);
     Buffer buffer = std::move(free_.back());
     free_.pop_back();
     return buffer;

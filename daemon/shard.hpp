@@ -19,6 +19,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -34,7 +35,16 @@ struct HolderHook : boost::intrusive::list_base_hook<AutoUnlink> {};
 
 /// A request's bytes. Free to grow; the pool takes it back only at its usual size.
 struct Buffer {
-    std::unique_ptr<char[]> data;
+    /// Of `capacity` bytes that are not set to anything.
+    static Buffer of(std::size_t capacity);
+
+    /// Keeps what is there, elsewhere perhaps; without copying if it is large (mremap).
+    void grow(std::size_t to);
+
+    struct Free {
+        void operator()(char* bytes) const { std::free(bytes); }
+    };
+    std::unique_ptr<char[], Free> data;
     std::size_t capacity = 0;
 };
 

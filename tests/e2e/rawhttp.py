@@ -70,14 +70,14 @@ class Response:
 class Connection:
     """One connection, used by one thread."""
 
-    def __init__(self, address, timeout=PATIENCE, source="0.0.0.0"):
+    def __init__(self, address, timeout=PATIENCE, source=None):
         if address.startswith("unix:"):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(timeout)
             self.socket.connect(address[len("unix:") :])
         else:
             host, _, port = address.rpartition(":")
-            self.socket = socket.create_connection((host.strip("[]"), int(port)), timeout, (source, 0))
+            self.socket = socket.create_connection((host.strip("[]"), int(port)), timeout, source and (source, 0))
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
 

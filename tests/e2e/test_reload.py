@@ -7,7 +7,7 @@ import time
 import unittest
 
 from control import Control
-from deliveries import Asking, only_result, post, request, tool_calls
+from deliveries import SECRET, Asking, only_result, post, request, tool_calls
 from rawhttp import PATIENCE, Broken, Connection
 from support import Daemon, config, reply, route, source, worker
 from worker_case import alive
@@ -19,9 +19,10 @@ DAYS = {month: 29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31 for mo
 class Load:
     """Threads that ask and ask, half on kept connections, half on new ones; every answer is kept."""
 
-    def __init__(self, daemon, body=lambda: tool_calls("any"), threads=4):
+    def __init__(self, daemon, body=lambda: tool_calls("any"), threads=4, secret=lambda: SECRET):
         self._daemon = daemon
         self._body = body
+        self._secret = secret
         self._stop = threading.Event()
         self.answers = []
         self.failures = []
@@ -52,7 +53,7 @@ class Load:
             while not self._stop.is_set():
                 with Connection(address) as connection:
                     for _ in range(1 if number % 2 else 20):
-                        response = connection.ask(request(self._body()))
+                        response = connection.ask(request(self._body(), secret=self._secret()))
                         if response.status != 200:
                             raise Broken(str(response))
                         self.answers.append(only_result(response))

@@ -34,6 +34,16 @@ double thread_seconds() {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
+// With a port that the kernel picks when it connects.
+void come_from(int fd, std::uint32_t source) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(source);
+    const int on = 1;
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    check(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0, "bind");
+}
+
 Clock::duration to_ticks(std::chrono::duration<double> time) {
     return std::chrono::duration_cast<Clock::duration>(time);
 }
@@ -63,6 +73,7 @@ void Load::connect(Connection& connection) {
     address.sin_family = AF_INET;
     address.sin_port = htons(settings_.port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (settings_.source != 0) come_from(connection.fd, settings_.source);
     check(::connect(connection.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0, "connect");
     const int on = 1;
     setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -145,7 +156,7 @@ void Load::read_some(Connection& connection) {
 void Load::answered(Connection& connection, bool close) {
     connection.waiting = false;
     --outstanding_;
-    if (close) reconnect(connection);
+    if (close || settings_.fresh) reconnect(connection);
     const Clock::time_point now = Clock::now();
     if (settings_.rate > 0)
         idle_.push_back(static_cast<std::size_t>(&connection - connections_.data()));

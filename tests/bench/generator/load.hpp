@@ -25,6 +25,8 @@ struct LoadSettings {
     double rate = 0;             // requests/s; 0: closed loop
     bool poisson = false;        // open loop: exponential gaps in place of even ones
     bool spin = false;           // never sleep in the wait for events: no wake-up of our own in the figures
+    std::uint32_t source = 0;    // the address to come from, 127.0.0.1 if 0
+    bool fresh = false;          // a connection of its own for every request
     std::string expect;          // text that every body must contain
 };
 

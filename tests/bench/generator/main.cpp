@@ -1,4 +1,6 @@
 // load --port N --body FILE --secret-file FILE --event TYPE [--name value ...]: prints one JSON object.
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -66,6 +68,9 @@ LoadSettings load_settings(const Options& options) {
     settings.poisson = text(options, "arrivals") == "poisson";
     settings.spin = text(options, "spin") == "yes";
     settings.expect = text(options, "expect");
+    settings.fresh = text(options, "fresh") == "yes";
+    if (const std::string source = text(options, "source"); !source.empty())
+        settings.source = ntohl(inet_addr(source.c_str()));
     return settings;
 }
 

@@ -71,6 +71,10 @@ def end_of_call_report(size=42 * 1024):
     return _of_size(size, build)
 
 
+def assistant_request():
+    return _text(_message("assistant-request", "ringing", {}, _call("5c4d030f-43e3-4e" + PLACEHOLDER)))
+
+
 def tool_call(tool):
     function = {"name": tool, "arguments": {"query": "Voorbeeld Klant"}}
     call = {"call": {"id": "5c4d030f-43e3-4e65-899e-8148521e660f", "type": "inbound_phone_call",

@@ -11,6 +11,7 @@ from pathlib import Path
 import deadlines
 import durable
 import handler_kinds
+import hostile
 import idle_memory
 import instructions
 import prepare
@@ -36,6 +37,7 @@ FIGURES = {  # name -> function(bench) -> Group; a new figure is a module with s
     "control": steering.control,
     "calls": steering.calls,
     "registry": steering.registry,
+    "hostile": hostile.measure,
 }
 
 
@@ -75,11 +77,16 @@ class Size:
     held_calls: int = 15_000
     live_calls: int = 10_000
     registry_calls: int = 1_000_000
+    hostile_rounds: int = 3
+    hostile_seconds: float = 6
+    slow_connections: int = 4_000
+    halves: int = 300
 
 
 QUICK = Size(rounds=2, seconds=0.6, warmup=0.1, starts=5, idle_connections=2_000, callgrind_events=400,
              deadline_events=400, worker_seconds=1, kind_seconds=0.5, durable_seconds=3, disk_events=5_000, many_events=50_000, held_calls=3_000,
-             live_calls=1_000, registry_calls=100_000)
+             live_calls=1_000, registry_calls=100_000, hostile_rounds=1, hostile_seconds=1, slow_connections=500,
+             halves=150)
 
 
 @dataclass

@@ -48,6 +48,12 @@ def _install(packages):
     _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], env=quiet)
 
 
+def need(program, package):
+    """What one figure alone needs."""
+    if _is_missing(program):
+        _install([package])
+
+
 def packages():
     wanted = {package for what, package in _NEEDED.items() if _is_missing(what)}
     if not (WORK / "node_modules" / "express").exists() and _is_missing("npm"):

@@ -191,19 +191,20 @@ class Webhook(Server):
 
 
 class Hookswitch(Server):
-    """The daemon itself; `extra` is appended to its configuration, `journal` to its [journal]: on disk if given."""
+    """The daemon itself; `extra` is appended to its configuration, `server` to its [server], `journal` to its
+    [journal]: on disk if given."""
 
     name = "hookswitch"
 
     def __init__(self, directory, binary, extra="", level="warn", dedupe_window="10m",
-                 journal=None):
+                 journal=None, server="max_connections = 15000"):
         super().__init__(directory)
         self.binary = binary
         (self.directory / "hookswitch.toml").write_text(f"""
 [server]
 listen = ["127.0.0.1:{self.port}"]
 threads = 1
-max_connections = 15000
+{server}
 
 [log]
 level = "{level}"

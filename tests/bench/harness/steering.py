@@ -64,7 +64,7 @@ class Platform:
             self.process.wait()
 
 
-def _metric(admin_port, name):
+def metric(admin_port, name):
     connection = http.client.HTTPConnection("127.0.0.1", admin_port)
     connection.request("GET", "/metrics")
     text = connection.getresponse().read().decode()
@@ -73,13 +73,13 @@ def _metric(admin_port, name):
 
 def _await_calls(admin_port, count, why):
     give_up = time.monotonic() + 300
-    while _metric(admin_port, 'hookswitch_calls{state="in-progress"}') < count:
+    while metric(admin_port, 'hookswitch_calls{state="in-progress"}') < count:
         if time.monotonic() > give_up:
             raise SystemExit(f"bench: {why}: not {count} calls in time")
         time.sleep(0.2)
 
 
-def _admin(port):
+def admin_section(port):
     return f'\n[admin]\nlisten = "127.0.0.1:{port}"\n'
 
 
@@ -125,7 +125,7 @@ def _held_calls(bench, count):
     directory.mkdir(parents=True)
     (directory / "api-key").write_text(KEY)
     _certificate(directory)
-    with Hookswitch(directory, bench.binary, journal='retention = "0s"', extra=_admin(admin) + platform) as server:
+    with Hookswitch(directory, bench.binary, journal='retention = "0s"', extra=admin_section(admin) + platform) as server:
         options = ["--calls", count, "--concurrent", count, "--rate", 2000, "--key-limit", _NO_LIMIT,
                    "--call-limit", _NO_LIMIT, "--tls-cert", directory / "ca.pem", "--tls-key", directory / "key.pem"]
         with Platform(bench, directory, server, "hold.toml", *options, port=rest) as local:
@@ -177,7 +177,7 @@ def calls(bench):
     shutil.rmtree(directory, ignore_errors=True)
     count, admin = bench.size.live_calls, free_port()
     worker = worker_handler("kit", "kit_worker.py", "by_kit", timeout="9s", environment=PYTHON_KIT)
-    with Hookswitch(directory, bench.binary, journal='retention = "0s"', extra=_admin(admin) + worker) as server:
+    with Hookswitch(directory, bench.binary, journal='retention = "0s"', extra=admin_section(admin) + worker) as server:
         empty = server.resident_bytes()
         options = ["--calls", 3 * count, "--concurrent", count, "--rate", count / 40, "--compare"]
         with Platform(bench, directory, server, "load.toml", *options) as local:
