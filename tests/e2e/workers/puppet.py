@@ -26,22 +26,31 @@ def flood(what):
         os._exit(3)
 
 
+# Held while an order is carried out: the daemon may end this process as soon as it has what it waited for.
+busy = threading.Lock()
+
+
+def carry_out(order, link):
+    if "write" in order:
+        write(order["write"])
+    elif "stderr" in order:
+        os.write(2, order["stderr"].encode())
+    elif "exit" in order:
+        os._exit(order["exit"])
+    elif "signal" in order:
+        os.kill(os.getpid(), order["signal"])
+    elif "close" in order:
+        os.close(order["close"])
+    elif "flood" in order:
+        threading.Thread(target=flood, args=[order["flood"]], daemon=True).start()
+    if "token" in order:
+        link.tell(done=order["token"])
+
+
 def obey(link):
     for order in link.orders():
-        if "write" in order:
-            write(order["write"])
-        elif "stderr" in order:
-            os.write(2, order["stderr"].encode())
-        elif "exit" in order:
-            os._exit(order["exit"])
-        elif "signal" in order:
-            os.kill(os.getpid(), order["signal"])
-        elif "close" in order:
-            os.close(order["close"])
-        elif "flood" in order:
-            threading.Thread(target=flood, args=[order["flood"]], daemon=True).start()
-        if "token" in order:
-            link.tell(done=order["token"])
+        with busy:
+            carry_out(order, link)
     os._exit(0)
 
 
@@ -57,6 +66,7 @@ def main():
     link.tell(end_of_input=True)
     if {"--once", "--stubborn"} & set(sys.argv):
         threading.Event().wait()
+    busy.acquire()
 
 
 main()
